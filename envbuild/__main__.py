@@ -1,0 +1,19 @@
+"""The `envbuild` command. Answers `--version` before any heavy import: it is asked often, by scripts and prompts."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        from envbuild import __version__
+
+        sys.stdout.write(f"envbuild {__version__}\n")
+        return
+    from envbuild.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The result of stage 3: a `Plan`, the typed layers of an image in order. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseLayer:
+    """The base image. `reference` is what FROM says; `pinned` whether its bytes are fixed."""
+
+    reference: str
+    name: str
+    pinned: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptLayer:
+    """Debian packages, as `name=version` (or bare names when unresolved). `size` in bytes of the .debs, None: unknown."""
+
+    packages: tuple[str, ...]
+    size: int | None
+    why: str
+    key: str = "apt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonLayer:
+    """The interpreter and the empty environment in /opt/env. `request` is a path in the image, or a version that uv installs."""
+
+    source: Literal["base", "apt", "managed"]
+    version: str
+    request: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipLayer:
+    """One group of Python packages: `name` such as cuda, framework, large, rest; packages as `name==version`.
+
+    `names` are normalised names (keys into the lock); `size` is the sum of known file sizes in bytes.
+    `lock_toml` is the group's own PEP 751 file, cut from the lock.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    packages: tuple[str, ...]
+    size: int | None
+    from_source: tuple[str, ...]
+    lock_toml: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserLayer:
+    """The account that the image runs as, its home and the working directory. `uid` 0 for root."""
+
+    user: str
+    uid: int
+    workdir: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLayer:
+    """One `run:` step of the spec, as written, run as root; `index` is its place in the spec's list."""
+
+    command: str
+    index: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyLayer:
+    """One `copy:` item. `source` is its path in the build context."""
+
+    source: str
+    target: str
+    index: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataLayer:
+    """The last, tiny layer: spec and lock in /opt/envbuild, and what the image says of itself.
+
+    `env` are the final ENV settings in order; `labels` likewise.
+    """
+
+    env: tuple[tuple[str, str], ...]
+    labels: tuple[tuple[str, str], ...]
+    user: str
+    workdir: str
+    entrypoint: tuple[str, ...] | None
+    cmd: tuple[str, ...] | None
+    spec_text: str
+    lock_text: str
+    lock_name: str
+    why: str
+
+
+Layer: TypeAlias = (
+    BaseLayer | AptLayer | PythonLayer | PipLayer | UserLayer | RunLayer | CopyLayer | MetadataLayer
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The layers of one image, from stable to volatile. `platform` such as linux/amd64; `digest` over everything here."""
+
+    name: str
+    platform: str
+    layers: tuple[Layer, ...]
+    notes: tuple[str, ...] = field(default=())
+    digest: str = ""
