@@ -1,1 +1,97 @@
-"""The order of the stages, in one place. Imports no docker, typer or jinja2: each stage brings its own."""
+"""The order of the stages, in one place: spec → lock → plan → render → build → smoke → tag.
+
+Each verb takes a `Request` and returns one frozen result. No docker, typer or jinja2 is imported here: each stage brings its own, and
+an engine is connected to only when a stage needs one.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from envbuild import __version__, state
+from envbuild.errors import LockError, SmokeError, StaleLock
+from envbuild.events import Notice
+from envbuild.outcomes import ImageOptions, ImageOutcome, Locked, LockOptions, Planned, Rendered, Request
+
+if TYPE_CHECKING:
+    from envbuild.smoke.model import SmokeReport
+
+
+def check(request: Request) -> None:
+    """Raise StaleLock, or LockError if there is no lock; return when the lock answers the spec."""
+    from envbuild.lock.drift import drift
+    from envbuild.lock.pylock import lock_path, read_lock
+    from envbuild.spec.load import load_spec
+
+    spec = load_spec(request.spec_path)
+    path = lock_path(spec)
+    previous = read_lock(path)
+    if previous is None:
+        raise LockError(f"{path.name}: there is no lock yet", hint="make one: envbuild lock")
+    if changes := drift(spec, previous, request.platform):
+        what = f"{path.name}: the lock does not answer the spec any more"
+        raise StaleLock(what, changes=changes, hint="renew it: envbuild lock")
+
+
+def lock(request: Request, options: LockOptions) -> Locked:
+    """Read the spec; use its lock when that is fresh, else make one (`frozen` refuses). Raises SpecError, LockError, RegistryError."""
+    from envbuild.lock.drift import drift
+    from envbuild.lock.pylock import lock_path, read_lock, write_lock
+    from envbuild.spec.load import load_spec
+
+    if options.frozen:
+        check(request)
+    spec = load_spec(request.spec_path)
+    path = lock_path(spec)
+    previous = read_lock(path)
+    changes = drift(spec, previous, request.platform) if previous else ()
+    if previous and not changes and not options.upgrade and not options.upgrade_packages:
+        return Locked(spec=spec, lock=previous, path=path, changes=(), written=False)
+    from envbuild.engine.lazy import LazyStore
+    from envbuild.lock.make import Upgrade, make_lock
+
+    made = make_lock(
+        spec,
+        site=request.site,
+        store=LazyStore(request.connect),
+        platform=request.platform,
+        previous=previous,
+        upgrade=Upgrade(everything=options.upgrade, packages=options.upgrade_packages),
+        allow_unpinned_base=options.allow_unpinned_base,
+        sink=request.sink,
+    )
+    write_lock(path, made)
+    return Locked(spec=spec, lock=read_lock(path) or made, path=path, changes=changes, written=True)
+
+
+def plan(request: Request, options: LockOptions) -> Planned:
+    """Lock if needed, then plan the layers."""
+    from envbuild.plan.make import make_plan
+
+    locked = lock(request, options)
+    text = locked.path.read_text(encoding="utf-8")
+    return Planned(locked=locked, plan=make_plan(locked.spec, locked.lock, lock_text=text, version=__version__))
+
+
+def render(request: Request, options: LockOptions) -> Rendered:
+    """Lock and plan if needed, then render a build context."""
+    from envbuild.render.copies import read_copies
+    from envbuild.render.render import render as render_plan
+    from envbuild.render.templates import find_templates
+
+    planned = plan(request, options)
+    copies = read_copies(planned.locked.spec)
+    return Rendered(planned=planned, context=render_plan(planned.plan, find_templates(), copies=copies))
+
+
+def image(request: Request, options: ImageOptions) -> ImageOutcome:
+    """Make the image of a spec: nothing when it is there already, else build, smoke-test, and only then tag. Raises all but UsageError."""
+    begun = time.monotonic()
+    waiting = Notice(level="info", text="another envbuild works on this spec; waiting for it")
+    with state.alone(request.spec_path, on_wait=lambda: request.sink(waiting)):
+        known = state.recall(request.spec_path, request.platform)
+        if known and not options.force and not options.no_cache and _still_there(known, request, smoke=options.smoke):
+            return state.outcome(known, up_to_date=True, seconds=time.monotonic() - begun)
+        ...
+        raise NotImplementedError

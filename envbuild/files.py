@@ -1,0 +1,55 @@
+"""Small things with files that several rooms need: whole-or-nothing writes, and digests of files and folders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write `data` to `path` wholly or not at all: a reader sees the old file or the new one. Raises OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def digest_tree(path: Path) -> str:
+    """The sha256 (hex) of a file, link or folder: names, contents, link targets and the executable bit; times do not count.
+
+    A path that does not exist has the digest `missing`. Raises OSError where something cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        _add(digest, path, "")
+    except FileNotFoundError:
+        return "missing"
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, path: Path, name: str) -> None:
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode) and name:
+        digest.update(f"link\0{name}\0{path.readlink()}\0".encode(errors="surrogateescape"))
+    elif path.is_dir():
+        digest.update(f"folder\0{name}\0".encode(errors="surrogateescape"))
+        for child in sorted(os.scandir(path), key=lambda entry: os.fsencode(entry.name)):
+            _add(digest, path / child.name, f"{name}/{child.name}")
+    elif path.is_file():
+        executable = "x" if status.st_mode & 0o100 else "-"
+        digest.update(f"file\0{name}\0{executable}\0{status.st_size}\0".encode(errors="surrogateescape"))
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    else:
+        digest.update(f"other\0{name}\0{stat.S_IFMT(status.st_mode)}\0".encode(errors="surrogateescape"))

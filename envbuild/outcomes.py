@@ -1,0 +1,93 @@
+"""What is asked of the pipeline and what it answers: data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from envbuild.events import Sink, ignore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from envbuild.engine.engine import Engine
+    from envbuild.lock.model import Lock
+    from envbuild.plan.model import Plan
+    from envbuild.render.model import BuildContext
+    from envbuild.site.model import Site
+    from envbuild.smoke.model import SmokeReport
+    from envbuild.spec.model import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asks about: a spec, for a platform, at a site; who listens; how an engine is reached (connects once)."""
+
+    spec_path: Path
+    site: Site
+    platform: str
+    connect: Callable[[], Engine]
+    sink: Sink = ignore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOptions:
+    """How a missing or stale lock is treated. `frozen` (--locked) refuses both; `upgrade_packages` renews only those named."""
+
+    frozen: bool = False
+    upgrade: bool = False
+    upgrade_packages: tuple[str, ...] = ()
+    allow_unpinned_base: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOptions:
+    """How an image is made. `force` does all stages again even if nothing changed; `no_cache` also the engine's steps."""
+
+    lock: LockOptions = field(default_factory=LockOptions)
+    smoke: bool = True
+    force: bool = False
+    no_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """A spec with its lock. `changes` are drift lines that made it be written anew; `written` is False when it was fresh."""
+
+    spec: Spec
+    lock: Lock
+    path: Path
+    changes: tuple[str, ...]
+    written: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A locked spec with its plan."""
+
+    locked: Locked
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A planned spec with its build context."""
+
+    planned: Planned
+    context: BuildContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOutcome:
+    """An image that passed (or was not asked to). `size` in bytes, `layers` a count, `up_to_date` when nothing had to be done."""
+
+    references: tuple[str, ...]
+    image_id: str
+    size: int
+    layers: int
+    report: SmokeReport | None
+    up_to_date: bool
+    seconds: float
+    engine: str
+    lock_path: str

@@ -1,0 +1,110 @@
+"""What envbuild remembers between runs: for each spec, the image it made last and from what. Reads and writes small files.
+
+It lives in `$XDG_STATE_HOME/envbuild`. Losing it costs time, never truth: the next run builds again, from the engine's cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envbuild import __version__
+from envbuild.files import digest_tree, write_atomically
+from envbuild.smoke.model import CheckResult, SmokeReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One remembered image.
+
+    watched      files and folders that the image was made from (absolute paths)
+    fingerprint  digest over their contents, the options and this version of envbuild
+    size         bytes; `layers` is a count
+    """
+
+    watched: tuple[str, ...]
+    fingerprint: str
+    references: tuple[str, ...]
+    image_id: str
+    size: int
+    layers: int
+    lock_path: str
+    engine: str
+    report: SmokeReport | None = None
+
+
+def folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where state is kept for this user."""
+    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local" / "state")
+    return Path(home) / "envbuild"
+
+
+def fingerprint(paths: Sequence[str], options: str) -> str:
+    """Digest over the contents of `paths` (a missing one counts as such), `options` and envbuild itself."""
+    digest = hashlib.sha256(f"{_FORMAT}\0{__version__}\0{options}\0".encode())
+    for path in paths:
+        digest.update(f"{path}\0{digest_tree(Path(path))}\0".encode())
+    return digest.hexdigest()
+
+
+def recall(spec_path: Path, platform: str) -> Memory | None:
+    """What is remembered of the spec at `spec_path`; None when nothing is, or when it cannot be read any more."""
+    try:
+        data = json.loads(_file(spec_path, platform).read_text(encoding="utf-8"))
+        if data.pop("format") != _FORMAT:
+            return None
+        return _memory(data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def remember(spec_path: Path, platform: str, memory: Memory) -> None:
+    """Keep `memory` for the spec at `spec_path`. A state folder that cannot be written costs speed only, so it is no error."""
+    data = json.dumps({"format": _FORMAT, **asdict(memory)}, indent=1, sort_keys=True)
+    with contextlib.suppress(OSError):
+        _file(spec_path, platform).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(_file(spec_path, platform), data.encode())
+
+
+@contextlib.contextmanager
+def alone(spec_path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the only seat for work on one spec; calls `on_wait` once if somebody else holds it now."""
+    path = _file(spec_path, "lock").with_suffix(".seat")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seat = path.open("w", encoding="utf-8")
+    except OSError:  # no writable state folder: two builds at once are then merely wasteful
+        yield
+        return
+    with seat:
+        try:
+            fcntl.flock(seat, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(seat, fcntl.LOCK_EX)
+        yield
+
+
+def _file(spec_path: Path, platform: str) -> Path:
+    key = hashlib.sha256(f"{spec_path.resolve()}\0{platform}".encode()).hexdigest()[:24]
+    return folder() / "images" / f"{key}.json"
+
+
+def _memory(data: dict[str, Any]) -> Memory:
+    report = data.pop("report")
+    if report is not None:
+        results = tuple(CheckResult(**{**row, "output": tuple(row["output"])}) for row in report.pop("results"))
+        report = SmokeReport(results=results, **report)
+    data["watched"], data["references"] = tuple(data["watched"]), tuple(data["references"])
+    return Memory(report=report, **data)
