@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs all tests, those against a real engine included. Arguments go to pytest.
+# With CI set, a missing engine, registry or network fails the tests that need it; else they are skipped with the reason.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tools/lib.sh
+
+code=0
+tools/engine.sh ensure || code=$?
+if [ "$code" -ne 0 ]; then
+    [ -z "${CI-}" ] || exit "$code"
+    say "Going on without an engine: tests that need one are skipped."
+fi
+
+missing=()
+for program in docker-registry mmdebstrap; do # the Debian packages have the same names
+    command -v "$program" >/dev/null || missing+=("$program")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    if can_apt; then
+        apt_install "${missing[@]}" || say "Tests that need ${missing[*]} cannot run."
+    else
+        say "Not installed: ${missing[*]}. Tests that need them are skipped (Debian, Ubuntu: apt-get install ${missing[*]})."
+    fi
+fi
+
+if [ -n "${CI-}" ]; then
+    export ENVBUILD_TEST_REQUIRE=${ENVBUILD_TEST_REQUIRE-engine,registry,network}
+fi
+exec .venv/bin/python -m pytest "$@"
