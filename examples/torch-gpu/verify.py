@@ -23,9 +23,8 @@ def main() -> int:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0], losses
-    print(
-        f"torch {torch.__version__} on {torch.cuda.get_device_name()}: loss {losses[0]:.4f} -> {losses[-1]:.4f}"
-    )
+    name = torch.cuda.get_device_name()
+    print(f"torch {torch.__version__} on {name}: loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     return 0
 
 
