@@ -1,22 +1,24 @@
-"""What belongs to a place and not to an environment: certificates, proxies, mirrors, credentials, engine. Data only."""
+"""What belongs to a place and not to an environment: certificates, proxies, mirrors, engine. Data only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
+
+from envbuild.site.urls import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Site:
-    """Settings of this machine, from config.yml, `ENVBUILD_*`, and what the host already says; see docs/site.md.
+    """Settings of this machine, from config.yml, `ENVBUILD_*`, and what the host says; see docs/site.md.
 
     ca_bundle         a PEM file for every TLS connection; None: the system's own
     proxies           http, https, no → value, as in HTTP_PROXY, HTTPS_PROXY, NO_PROXY
-    index_url         the default Python index, None: uv's own default. May hold credentials: never print it, use `redact`
+    index_url         the default Python index, None: uv's own. May hold credentials: show it by `redact` only
     extra_index_urls  further indexes
     index_strategy    uv's --index-strategy, None: uv's default
     python_mirror     where uv's managed Pythons come from (UV_PYTHON_INSTALL_MIRROR)
@@ -44,3 +46,8 @@ class Site:
     build_network: str = "default"
     notes: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """As a dataclass shows itself, without credentials: a repr ends up in tracebacks and logs."""
+        shown = ", ".join(f"{item.name}={getattr(self, item.name)!r}" for item in fields(self))
+        return redact_url(f"Site({shown})")
