@@ -36,7 +36,7 @@ class CudaWish(Protocol):
 
 
 def cuda_reference(cuda: CudaWish, python: str) -> tuple[str, tuple[str, ...]]:
-    """The image for `cuda` with Python X.Y[.Z], and why, in sentences. Raises LockError naming what exists."""
+    """The image for `cuda` with Python X.Y[.Z], and why, in sentences. Raises LockError naming others."""
     row, version_reason = _version(cuda.version)
     flavour, flavour_reason = _flavour(cuda)
     systems = {name: token for name, tags in row["tags"].items() if (token := _token(flavour, cuda, tags))}

@@ -73,7 +73,7 @@ def test_what_is_inferred_says_so():
         (
             Cuda(version="12.4.0", cudnn=True),
             "cuda: 12.4.0: there is no nvidia/cuda image with CUDA 12.4.0 and cuDNN",
-            "the nearest with cuDNN is 12.4.1; or leave cudnn out: packages from the Python index bring their own",
+            "the nearest with cuDNN is 12.4.1; or leave cudnn out: Python packages bring their own",
         ),
         (
             Cuda(version="12.8", os="ubuntu18.04"),
