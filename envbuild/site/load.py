@@ -45,8 +45,8 @@ _CONTAINER_URLS = ("index_url", "python_mirror", "python_downloads", "proxies.ht
 def load_site(environ: Mapping[str, str], config: Path | None = None) -> Site:
     """The settings of this machine.
 
-    The config file is `config`, else the one ENVBUILD_CONFIG names, else $XDG_CONFIG_HOME/envbuild/config.yml.
-    Raises SiteError for a file that is wrong, or named and missing, and for a wrong `ENVBUILD_*` variable.
+    The config file is `config`, else what ENVBUILD_CONFIG names, else $XDG_CONFIG_HOME/envbuild/config.yml.
+    Raises SiteError for a file that is wrong, or named and missing, and for a wrong `ENVBUILD_*`.
     """
     layer = host_layer(environ)
     path, named = _config_path(environ, config)

@@ -32,7 +32,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """How one check ended. `detail` is one line for people; `output` the last lines that it printed, when it failed."""
+    """How one check ended. `detail` is one line for people; `output` its last lines, when it failed."""
 
     name: str
     kind: str
