@@ -32,8 +32,8 @@ golden: setup ## Write the golden files anew; look at the difference before comm
 docs: setup ## Write docs/spec.md and docs/cli.md anew from the model and the commands
 	@$(PYTHON) tools/docs.py
 
-bench: setup ## Measure the figures of docs/benchmarks.md and write that file (ARGS=--quick for less)
-	@$(PYTHON) benchmarks/run.py $(ARGS)
+bench: setup ## Measure the figures of docs/benchmarks.md and write that file (ARGS=--rounds=1 for less)
+	@$(PYTHON) -m benchmarks.run $(ARGS)
 
 clean: ## Remove what the targets made in this folder; images and engines stay
 	@rm -rf .venv .cache .demo build dist bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Measures envbuild beside hand-written Dockerfiles; see run.py."""

@@ -1,0 +1,201 @@
+"""The figures: what is measured, beside what, and what was aimed at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measure import Times, alternate, command
+from benchmarks.peers import Peers, tag
+
+from envbuild.engine.connect import connect
+from envbuild.site.load import load_site
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME = "envbuild-bench"
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "matplotlib",
+    "pyarrow",
+    "transformers",
+    "datasets",
+    "jupyterlab",
+)
+LIGHT = "tqdm"
+VERSIONS = ("4.66.3", "4.66.4", "4.66.5", "4.66.6", "4.67.0", "4.67.1")
+ENVBUILD = str(Path(sys.executable).with_name("envbuild"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One row of the table. `limit` is the aim for ours / other, or for ours in seconds if `absolute`."""
+
+    what: str
+    ours: Times
+    other: Times
+    limit: float
+    absolute: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """Our time as a part of the other's."""
+        return self.ours.median / self.other.median
+
+    @property
+    def met(self) -> bool:
+        """Whether the aim was reached in this run."""
+        return (self.ours.median if self.absolute else self.ratio) <= self.limit
+
+
+class Bench:
+    """A spec in `folder`, a lock for each version of the light package, and the peers."""
+
+    def __init__(self, folder: Path, rounds: int) -> None:
+        self.folder = folder
+        self.rounds = rounds
+        self.spec = folder / "spec.yml"
+        self.lock = folder / f"pylock.{NAME}.toml"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.locks = [self._lock_with(version) for version in VERSIONS[: rounds + 1]]
+        self.packages = len(tomllib.loads(self.locks[0])["packages"])
+        self.use(0)
+        command([ENVBUILD, "image", str(self.spec), "--no-smoke"])  # names the base that the peers start from
+        self.peers = self._peers()
+
+    def _lock_with(self, version: str) -> str:
+        self.spec.write_text(spec_text(version), encoding="utf-8")
+        command([ENVBUILD, "lock", str(self.spec)])
+        return self.lock.read_text(encoding="utf-8")
+
+    def _peers(self) -> Peers:
+        from envbuild.lock.pylock import read_lock
+
+        site = load_site(os.environ)
+        engine = connect(site.engine, os.environ)
+        locked = read_lock(self.lock)
+        assert locked is not None  # noqa: S101  # it has just been written
+        peers = Peers(engine=engine, site=site, base=locked.base.build_reference, platform=locked.platform)
+        peers.make_tool(Path(shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"))
+        return peers
+
+    def use(self, number: int) -> None:
+        """Make the spec and the lock those with the light package's version of that number."""
+        self.spec.write_text(spec_text(VERSIONS[number]), encoding="utf-8")
+        self.lock.write_text(self.locks[number], encoding="utf-8")
+
+    def requirements(self, number: int) -> str:
+        """The same packages for the peers."""
+        packages = tomllib.loads(self.locks[number])["packages"]
+        return "".join(f"{package['name']}=={package['version']}\n" for package in packages)
+
+    def image(self, *options: str) -> float:
+        """Run `envbuild image` without smoke tests."""
+        return command([ENVBUILD, "image", str(self.spec), "--no-smoke", "--locked", *options])
+
+    def count(self) -> dict[str, int]:
+        """How many packages each image holds."""
+        return {name: self.peers.packages(name) for name in (f"{NAME}:latest", tag("uv"), tag("pip"))}
+
+
+def spec_text(version: str) -> str:
+    """The spec of the measured environment."""
+    packages = "".join(f"    - {package}\n" for package in [*PACKAGES, f"{LIGHT}=={version}"])
+    return f"name: {NAME}\npython: 3.11\nbase: debian:bookworm-slim\npip:\n  packages:\n{packages}"
+
+
+def start() -> Figure:
+    """`envbuild --version` beside an empty Python program."""
+    times = alternate(
+        {
+            "envbuild --version": lambda _: command([ENVBUILD, "--version"]),
+            "python -c pass": lambda _: command([sys.executable, "-c", "pass"]),
+        },
+        20,
+    )
+    return _figure("`envbuild --version` / `python -c pass`", times, 0.10, absolute=True)
+
+
+def render(bench: Bench) -> Figure:
+    """`envbuild render` from a lock beside an empty Python program."""
+    bench.use(0)
+    times = alternate(
+        {
+            "envbuild render": lambda _: command([ENVBUILD, "render", str(bench.spec)]),
+            "python -c pass": lambda _: command([sys.executable, "-c", "pass"]),
+        },
+        10,
+    )
+    return _figure("`envbuild render` from a lock / `python -c pass`", times, 0.25, absolute=True)
+
+
+def nothing(bench: Bench) -> Figure:
+    """`envbuild image` when nothing changed, beside an all-cached build of the uv Dockerfile."""
+    bench.use(0)
+    bench.image()
+    requirements = bench.requirements(0)
+    bench.peers.build("uv", requirements)
+    times = alternate(
+        {
+            "envbuild image": lambda _: bench.image(),
+            "cached build": lambda _: bench.peers.build("uv", requirements),
+        },
+        10,
+    )
+    return _figure("`envbuild image`, nothing to do / all-cached build", times, 0.25, absolute=True)
+
+
+def cold(bench: Bench) -> list[Figure]:
+    """No layer cache, empty cache mounts (what no-cache means to BuildKit), the base image at hand."""
+    bench.use(0)
+    requirements = bench.requirements(0)
+    times = alternate(
+        {
+            "envbuild": lambda _: bench.image("--no-cache"),
+            "uv": lambda _: bench.peers.build("uv", requirements, no_cache=True),
+            "pip": lambda _: bench.peers.build("pip", requirements, no_cache=True),
+        },
+        bench.rounds,
+    )
+    what = f"cold build, {bench.packages} packages"
+    return [
+        Figure(what=f"{what} / uv Dockerfile", ours=times["envbuild"], other=times["uv"], limit=1.15),
+        Figure(what=f"{what} / pip Dockerfile", ours=times["envbuild"], other=times["pip"], limit=0.3),
+    ]
+
+
+def bump(bench: Bench) -> Figure:
+    """One light package changes its version, caches warm. Each round takes a version that no round had."""
+    bench.use(0)
+    bench.image()
+    bench.peers.build("uv", bench.requirements(0))
+
+    def ours(number: int) -> float:
+        bench.use(number + 1)
+        return bench.image()
+
+    times = alternate(
+        {"envbuild": ours, "uv": lambda number: bench.peers.build("uv", bench.requirements(number + 1))},
+        bench.rounds,
+    )
+    return _figure(f"{LIGHT} bumped / uv Dockerfile", times, 0.5)
+
+
+def _figure(what: str, times: dict[str, Times], limit: float, *, absolute: bool = False) -> Figure:
+    ours, other = times.values()
+    return Figure(what=what, ours=ours, other=other, limit=limit, absolute=absolute)
+
+
+def clean(peers: Peers, references: Sequence[str]) -> None:
+    """Take away the names that the run gave."""
+    for reference in references:
+        peers.engine.untag(reference)
