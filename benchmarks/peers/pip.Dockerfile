@@ -8,7 +8,6 @@ COPY requirements.txt /tmp/requirements.txt
 RUN --mount=type=secret,id=envbuild_site \
     --mount=type=secret,id=envbuild_ca \
     if [ -f /run/secrets/envbuild_site ]; then . /run/secrets/envbuild_site; fi \
- && if [ -n "${UV_DEFAULT_INDEX:-}" ]; then export PIP_INDEX_URL="$UV_DEFAULT_INDEX"; fi \
  && if [ -f /run/secrets/envbuild_ca ]; then export PIP_CERT=/run/secrets/envbuild_ca; fi \
  && python3 -m venv /opt/env \
  && /opt/env/bin/pip install --no-cache-dir -r /tmp/requirements.txt
