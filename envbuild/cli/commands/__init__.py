@@ -1,0 +1,1 @@
+"""One module per command: reads its options, calls one verb, prints the result. Bodies import what they need."""

@@ -1,0 +1,166 @@
+"""`envbuild init`: write a spec.yml to start from."""
+
+import re
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from envbuild.cli.options import Quiet, examples
+
+NAME = "init"
+EPILOG = examples(
+    "envbuild init                       asks on a terminal, else takes the defaults and says so",
+    "envbuild init --name dl --python 3.12 --pip numpy --pip pandas",
+    "envbuild init dl --cuda 12.8 --pip 'torch==2.8.*'",
+)
+_PYTHON = "3.11"  # what the default base's distribution has: nothing to download for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a spec shall start with; None: not said."""
+
+    name: str | None = None
+    python: str | None = None
+    cuda: str | None = None
+    apt: tuple[str, ...] | None = None
+    pip: tuple[str, ...] | None = None
+
+
+def command(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="[DIR]", help="Where to write spec.yml; made if it is not there.", show_default=False
+        ),
+    ] = Path(),
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Name of the environment and its image; the folder's unless given."),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option("--python", metavar="X.Y", help=f"Version of Python; {_PYTHON} unless given."),
+    ] = None,
+    cuda: Annotated[
+        str | None, typer.Option("--cuda", metavar="X.Y", help="Version of CUDA; none unless given.")
+    ] = None,
+    apt: Annotated[
+        list[str] | None, typer.Option("--apt", metavar="PACKAGE", help="A Debian package; may be repeated.")
+    ] = None,
+    pip: Annotated[
+        list[str] | None,
+        typer.Option("--pip", metavar="REQUIREMENT", help="A Python requirement; may be repeated."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite a spec.yml that is there.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a spec.yml to start from.
+
+    What no flag says is asked on a terminal; elsewhere the defaults are taken, and said.
+    """
+    from envbuild.cli.output import emit
+    from envbuild.errors import UsageError
+
+    path = folder / "spec.yml"
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already", hint="edit it, or overwrite it with --force")
+    wishes = Wishes(
+        name=name or None,
+        python=python or None,
+        cuda=cuda,
+        apt=None if apt is None else tuple(apt),
+        pip=None if pip is None else tuple(pip),
+    )
+    default = Wishes(name=name_from(folder), python=_PYTHON, cuda="", apt=(), pip=())
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        wishes = ask(wishes, default)
+    elif not quiet and (taken := defaults_taken(wishes, default)):
+        sys.stderr.write(f"taken as default: {taken}\n")
+    write(path, filled(wishes, default))
+    if not quiet:
+        emit(f"{path}: written")
+        emit("next: envbuild image" + ("" if folder == Path() else f" {path}"))
+
+
+def name_from(folder: Path) -> str:
+    """A name in the grammar of `name:` made from the folder's; `env` where nothing of that is left."""
+    words = re.findall(r"[a-z0-9]+", folder.resolve().name.lower())
+    return "-".join(words)[:64].rstrip("-") or "env"
+
+
+def defaults_taken(wishes: Wishes, default: Wishes) -> str:
+    """Which defaults stand in for what was not said, for people."""
+    taken = []
+    if wishes.name is None:
+        taken.append(f"name {default.name}")
+    if wishes.python is None:
+        taken.append(f"Python {default.python}")
+    if wishes.cuda is None:
+        taken.append("no CUDA")
+    if wishes.apt is None:
+        taken.append("no Debian packages")
+    if wishes.pip is None:
+        taken.append("no Python packages")
+    return ", ".join(taken)
+
+
+def filled(wishes: Wishes, default: Wishes) -> Wishes:
+    """`wishes` with what was not said from `default`."""
+    return Wishes(
+        name=default.name if wishes.name is None else wishes.name,
+        python=default.python if wishes.python is None else wishes.python,
+        cuda=default.cuda if wishes.cuda is None else wishes.cuda,
+        apt=default.apt if wishes.apt is None else wishes.apt,
+        pip=default.pip if wishes.pip is None else wishes.pip,
+    )
+
+
+def ask(wishes: Wishes, default: Wishes) -> Wishes:
+    """`wishes` with what was not said from the person at the terminal."""
+
+    def answer(question: str, usual: str | None) -> str:
+        said: str = typer.prompt(question, default=usual or "", show_default=bool(usual), err=True)
+        return said.strip()
+
+    if wishes.name is None:
+        wishes = replace(wishes, name=answer("Name of the environment", default.name))
+    if wishes.python is None:
+        wishes = replace(wishes, python=answer("Version of Python", default.python))
+    if wishes.cuda is None:
+        wishes = replace(wishes, cuda=answer("Version of CUDA (empty: none)", None))
+    if wishes.apt is None:
+        wishes = replace(
+            wishes, apt=tuple(answer("Debian packages, separated by spaces (empty: none)", None).split())
+        )
+    if wishes.pip is None:
+        wishes = replace(
+            wishes, pip=tuple(answer("Python packages, separated by spaces (empty: none)", None).split())
+        )
+    return wishes
+
+
+def write(path: Path, wishes: Wishes) -> None:
+    """Write the spec, but only one that can be read back: a bad answer is refused as in a spec."""
+    import tempfile
+
+    from envbuild.errors import SpecError
+    from envbuild.files import write_atomically
+    from envbuild.spec.load import load_spec
+    from envbuild.spec.starter import starter
+
+    text = starter(
+        name=wishes.name, python=wishes.python, cuda=wishes.cuda or None, apt=wishes.apt, packages=wishes.pip
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = Path(scratch, "spec.yml")
+        trial.write_text(text, encoding="utf-8")
+        try:
+            load_spec(trial)
+        except SpecError as error:
+            raise SpecError([replace(problem, file=str(path)) for problem in error.problems]) from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode())

@@ -1,0 +1,84 @@
+"""What a command needs of its machine: the site's settings, the platform, a way to an engine. Reads the environment."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform as host
+from typing import TYPE_CHECKING
+
+from envbuild.errors import EnvbuildError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from envbuild.engine.engine import Engine
+    from envbuild.events import Sink
+    from envbuild.outcomes import Request
+    from envbuild.site.model import Site
+
+_MACHINES = {
+    "x86_64": "linux/amd64",
+    "amd64": "linux/amd64",
+    "aarch64": "linux/arm64",
+    "arm64": "linux/arm64",
+}
+
+
+def current_site() -> Site:
+    """The settings of this site. Raises SiteError."""
+    from envbuild.site.load import load_site
+
+    return load_site(os.environ)
+
+
+def redactor(site: Site | None = None) -> Callable[[str], str]:
+    """What hides credentials in a text; where the site's settings cannot be read, those of any URL."""
+    from envbuild.site.carry import redact
+    from envbuild.site.model import Site
+
+    if site is None:
+        try:
+            site = current_site()
+        except (EnvbuildError, OSError):
+            site = Site()
+    return functools.partial(redact, site=site)
+
+
+def host_platform() -> str:
+    """The platform of images unless told otherwise: the host's machine, always Linux. Raises UsageError."""
+    machine = host.machine().lower()
+    if machine not in _MACHINES:
+        raise UsageError(
+            f"this machine is a {machine}, for which there are no images",
+            hint="say which platform to build for: --platform linux/amd64",
+        )
+    return _MACHINES[machine]
+
+
+def connector(engine: str | None, site: Site) -> Callable[[], Engine]:
+    """A function that connects, once, to the engine named by `--engine`, the site, or the usual places."""
+
+    @functools.cache
+    def connect() -> Engine:
+        from envbuild.engine.connect import connect
+
+        return connect(engine or site.engine, os.environ)
+
+    return connect
+
+
+def request(
+    spec: Path, site: Site, sink: Sink, *, platform: str | None = None, engine: str | None = None
+) -> Request:
+    """What the pipeline is asked about."""
+    from envbuild.outcomes import Request
+
+    return Request(
+        spec_path=spec,
+        site=site,
+        platform=platform or host_platform(),
+        connect=connector(engine, site),
+        sink=sink,
+    )
