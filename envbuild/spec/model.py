@@ -1,4 +1,4 @@
-"""The result of stage 1: a `Spec`, checked and complete. Frozen, without behaviour beyond small lookups. Pure."""
+"""The result of stage 1: a `Spec`, checked and complete. Frozen, with small lookups only. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecSource:
-    """Where a spec came from: the file, its text and the sha256 of its bytes, and the line of each key path (from 1)."""
+    """Where a spec came from: file, text, digest (`sha256:…` of its bytes), each key path's line (from 1)."""
 
     path: Path
     text: str
@@ -56,7 +56,11 @@ class Conda:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """One PEP 508 requirement as written, and where it was written (the spec itself, or a requirements file)."""
+    """One PEP 508 requirement as written, and where: in the spec itself, or in a requirements file.
+
+    `name` is normalised. `file` is as messages show it: it depends on how the spec was named, so no digest
+    may hold it. `path` is empty for a line of a requirements file.
+    """
 
     text: str
     name: str
@@ -67,9 +71,9 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pip:
-    """`pip:`. `requirements` holds those of `packages` and of all requirements files, in order; `files` the files read.
+    """`pip:`. `requirements` holds those of `packages` and of all requirements files, in order.
 
-    Files are relative to the spec's folder, in POSIX form.
+    `files` are the requirements files that were read, relative to the spec's folder, in POSIX form.
     """
 
     requirements: tuple[Requirement, ...] = ()
@@ -81,7 +85,7 @@ class Pip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """One `copy:` item: `source` relative to the spec's folder (POSIX), `target` an absolute path in the image."""
+    """One `copy:` item: `source` relative to the spec's folder (POSIX), `target` absolute in the image."""
 
     source: str
     target: str
@@ -114,7 +118,10 @@ class ImageName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """A checked spec. `base` is as written (None: by `cuda`, else the default base); `python` is X.Y or X.Y.Z."""
+    """A checked spec.
+
+    `base` is as written (None: by `cuda`, else the default base); `python` is X.Y or X.Y.Z.
+    """
 
     name: str
     python: str
