@@ -37,7 +37,7 @@ class LockedBase:
 
     @property
     def build_reference(self) -> str:
-        """What a Dockerfile's FROM says: by digest, by a tag made from the image id, or (unpinned) as written."""
+        """What FROM says: by digest, by a tag made from the image id, or (unpinned) as written."""
         if self.digest:
             return self.reference if "@" in self.reference else f"{self.reference}@{self.digest}"
         if self.image_id:
@@ -65,7 +65,8 @@ class LockedPython:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedApt:
-    """One Debian package with its exact version; `requested` when the spec (or Python) names it. `size` in bytes of the .deb."""
+    """One Debian package: exact version ("" when unresolved); `size` in bytes of the .deb, 0 when the base
+    has it already; `requested` when the spec (or Python) names it."""
 
     name: str
     version: str
@@ -75,7 +76,7 @@ class LockedApt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPackage:
-    """One Python package: normalised name, version, size of its chosen file in bytes, file name, whether it is built from source."""
+    """One Python package: normalised name, version, the file that gets installed and its size in bytes."""
 
     name: str
     version: str

@@ -1,0 +1,110 @@
+"""What uv says when it fails → our errors: shortened to the reason, pointing at the spec's lines. Pure.
+
+uv prints `error: …` with `cause: …` lines (older ones: a cross with `╰─▶`), and `hint: …` after a blank line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envbuild.errors import LockError, Problem, Unsolvable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envbuild.lock.uv import UvRan
+    from envbuild.spec.model import Requirement
+
+_CROSS = "\N{MULTIPLICATION SIGN}"
+_LABEL = re.compile(
+    rf"^\s*(?:(?P<label>error|cause|hint|warning|Caused by):|(?P<old>{_CROSS}|╰─▶|├─▶|│))\s?(?P<text>.*)$"
+)
+_CONCLUSION = re.compile(
+    r",? ?we can conclude that (?:your requirements|the requirements) are unsatisfiable\.?$", re.IGNORECASE
+)
+_REQUIRED = re.compile(r"you require ([a-z0-9][a-z0-9._-]*[a-z0-9]|[a-z0-9])", re.IGNORECASE)
+_FETCH = re.compile(r"Failed to fetch: `?(?P<url>[^\s`]+)`?")
+_LONGEST = 14  # lines of a reason; a large conflict runs over pages, and its end names the requirements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """uv's own words without its labels: what failed, why (entries may have line breaks), and its hints."""
+
+    headline: str
+    causes: tuple[str, ...]
+    hints: tuple[str, ...]
+
+
+def read_reason(stderr: str) -> Reason:
+    """Take uv's standard error apart."""
+    headline, causes, hints = "", list[str](), list[str]()
+    into: list[str] | None = None
+    for line in stderr.splitlines():
+        found = _LABEL.match(line)
+        label = (found["label"] or found["old"]) if found else ""
+        text = found["text"] if found else line.strip()
+        if label == "warning":
+            into = None
+        elif label in {"error", _CROSS} and not headline:
+            headline, into = text.strip(), causes
+        elif label == "hint":
+            hints.append(text.strip())
+            into = hints
+        elif label in {"cause", "Caused by", "╰─▶", "├─▶"}:
+            causes.append(text.strip())
+            into = causes
+        elif into and text.strip():  # a line that goes on
+            into[-1] += f"\n{text.strip()}"
+    return Reason(headline=headline, causes=tuple(causes), hints=tuple(hints))
+
+
+def failure(ran: UvRan, requirements: Sequence[Requirement]) -> LockError:
+    """The error that a failed resolution means. `ran` is free of credentials already."""
+    reason = read_reason(ran.stderr)
+    fetched = next((match for cause in reason.causes if (match := _FETCH.search(cause))), None)
+    if fetched:
+        return LockError(
+            f"the package index does not answer: {fetched['url']}: {reason.causes[-1]}",
+            hint="check the address, the proxy, the CA bundle and the credentials: envbuild doctor\n"
+            "the site config has this machine's index settings, the spec's pip.index_url the project's",
+        )
+    if ran.code == 1:
+        return _unsolvable(reason, requirements)
+    what = ": ".join(part for part in (reason.headline, *reason.causes) if part) or ran.stderr.strip()
+    return LockError(f"uv could not lock the Python packages: {what or f'it ended with {ran.code}'}")
+
+
+def _unsolvable(reason: Reason, requirements: Sequence[Requirement]) -> Unsolvable:
+    lines = "\n".join(reason.causes).splitlines()
+    said = [_CONCLUSION.sub("", line) for line in lines if _CONCLUSION.sub("", line).strip()]
+    said = said or [reason.headline or "uv gave no reason"]
+    if len(said) > _LONGEST:
+        said = [*said[:3], "…", *said[-(_LONGEST - 4) :]]
+    no_answer = "no solution" in reason.headline.lower() or not reason.headline
+    head = "no set of packages satisfies the requirements" if no_answer else reason.headline
+    text = "\n  ".join((f"{head}:", *said)) if reason.causes else head
+    problems = [
+        Problem(file=wish.file, line=wish.line, path=wish.path, what=f"{wish.text} is part of the conflict")
+        if len(_at_fault(text, requirements)) > 1
+        else Problem(file=wish.file, line=wish.line, path=wish.path, what=f"{wish.text} cannot be had")
+        for wish in _at_fault(text, requirements)
+    ]
+    return Unsolvable(text, problems=problems, hint="\n".join(reason.hints))
+
+
+def _at_fault(text: str, requirements: Sequence[Requirement]) -> list[Requirement]:
+    """The requirements that uv names as required, else all whose package it mentions."""
+    required = {_normal(name) for name in _REQUIRED.findall(text)}
+    named = [wish for wish in requirements if _normal(wish.name) in required]
+    return named or [wish for wish in requirements if _mentions(text, _normal(wish.name))]
+
+
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text, re.IGNORECASE) is not None
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
