@@ -1,4 +1,4 @@
-"""The `envbuild` command line: arguments → exit code. Imports typer alone: the commands import what they need."""
+"""The `envbuild` command line: arguments → exit code. Imports typer alone: commands bring what they need."""
 
 import os
 import sys

@@ -1,7 +1,7 @@
-"""The one place that knows exit codes and how each error is shown: errors → text, JSON fields and a code. Pure.
+"""What knows exit codes and how each error is shown: errors → text, JSON fields and a code. Pure.
 
-Exit codes: 0 ok · 1 a bug in envbuild · 2 usage, or a wrong site config · 3 spec · 4 lock · 5 build · 6 smoke ·
-7 registry · 8 no usable engine or GPU runtime · 9 refused by preflight · 130 interrupted.
+Exit codes: 0 ok · 1 a bug in envbuild · 2 usage, or a wrong site config · 3 spec · 4 lock · 5 build ·
+6 smoke · 7 registry · 8 no usable engine or GPU runtime · 9 refused by preflight · 130 interrupted.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def error_text(error: errors.EnvbuildError) -> str:
 
 
 def error_fields(error: errors.EnvbuildError, redact: Callable[[str], str]) -> dict[str, object]:
-    """The same as fields of an `error` event: kind, message, hint; problems, changes or log if it has them."""
+    """The same as fields of an `error` event: kind, message, hint; problems, changes, log if any."""
     fields: dict[str, object] = {
         "kind": type(error).__name__,
         "message": redact(error.message),

@@ -40,7 +40,7 @@ def human_seconds(seconds: float) -> str:
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """`text` on one line, cut at `limit`, without control characters: nothing from outside paints the screen."""
+    """`text` on one line, cut at `limit`, without control characters: nothing paints the screen."""
     clean = "".join(char if char.isprintable() else " " for char in text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_image(outcome: ImageOutcome, *, as_json: bool, quiet: bool) -> None:
-    """Print what `image` made: one JSON document, its name alone (`quiet`), or a summary with what to try next."""
+    """Print what `image` made: one JSON document, its name (`quiet`), or a summary with what to try."""
     if as_json:
         emit_json(image_data(outcome))
         return
@@ -31,7 +31,7 @@ def show_image(outcome: ImageOutcome, *, as_json: bool, quiet: bool) -> None:
 
 
 def show_report(report: SmokeReport, *, as_json: bool, quiet: bool) -> None:
-    """Print a smoke report: one JSON document, nothing (`quiet`), or a table and what failed checks printed."""
+    """Print a smoke report: one JSON document, nothing (`quiet`), or a table and failed output."""
     from envbuild.smoke import report as forms
 
     if as_json:

@@ -1,4 +1,4 @@
-"""What a command needs of its machine: the site's settings, the platform, a way to an engine. Reads the environment."""
+"""What a command needs of its machine: the site's settings, the platform, an engine."""
 
 from __future__ import annotations
 
@@ -64,7 +64,13 @@ def connector(engine: str | None, site: Site) -> Callable[[], Engine]:
     def connect() -> Engine:
         from envbuild.engine.connect import connect
 
-        return connect(engine or site.engine, os.environ)
+        return connect(
+            engine or site.engine,
+            os.environ,
+            origin="--engine" if engine else site.origins.get("engine", "the site config"),
+            registry_mirrors=site.registry_mirrors,
+            network=site.build_network,
+        )
 
     return connect
 

@@ -1,1 +1,1 @@
-"""One module per command: reads its options, calls one verb, prints the result. Bodies import what they need."""
+"""One module per command: reads its options, calls one verb, prints the result. Bodies do the imports."""

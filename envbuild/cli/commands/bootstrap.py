@@ -1,11 +1,14 @@
 """`envbuild bootstrap`: make a base image from a Debian mirror."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from envbuild.cli.options import Engine, Json, Quiet, Verbose, examples
+
+if TYPE_CHECKING:
+    from envbuild.bootstrap.model import Bootstrapped, Recipe
 
 NAME = "bootstrap"
 EPILOG = examples(
@@ -46,11 +49,31 @@ def command(
         made = bootstrap(reference, site=site, engine=connector(engine, site)(), like=recipe, sink=sink)
     if json:
         emit_json(made)
-    else:
-        emit(made.reference)
+        return
+    if not quiet:
+        for line in lines(made):
+            emit(line)
 
 
-def recipe_in(lock: Path) -> object:
+def lines(made: "Bootstrapped") -> list[str]:
+    """What is said of a bootstrapped base."""
+    from envbuild.cli.output import human_seconds
+
+    packages = len(made.recipe["packages"])
+    text = [
+        f"{made.reference}: made of {packages} Debian packages in {human_seconds(made.seconds)}",
+        f"  id       {made.image_id}",
+        f"  layer    {made.diff_id}",
+    ]
+    if made.same_as_recipe:
+        text.append("  same     yes: byte for byte what the lock records")
+    elif made.same_as_recipe is False:
+        text.append("  same     no: it differs from what the lock records")
+        text += [f"    {difference}" for difference in made.differences]
+    return text
+
+
+def recipe_in(lock: Path) -> "Recipe":
     """The recipe of the bootstrapped base in a lock. Raises LockError when there is none."""
     from envbuild.errors import LockError
     from envbuild.lock.pylock import read_lock

@@ -14,7 +14,8 @@ EPILOG = examples(
 def command(engine: Engine = None, json: Json = False) -> int:
     """Look this machine over, and say how to mend it.
 
-    Looks at engine, disks, uv, package index, base image and certificates. Exit code 8 when something is wrong that would stop a build; warnings leave it 0.
+    Looks at engine, disks, uv, package index, base image and certificates.
+    Exit code 8 when something is wrong that would stop a build; warnings leave it 0.
     """
     from envbuild.cli.errors import ENGINE, OK
     from envbuild.cli.output import emit, emit_json, emit_table

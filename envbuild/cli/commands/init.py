@@ -75,12 +75,12 @@ def command(
         apt=None if apt is None else tuple(apt),
         pip=None if pip is None else tuple(pip),
     )
-    default = Wishes(name=name_from(folder), python=_PYTHON, cuda="", apt=(), pip=())
+    usual_name = name_from(folder)
     if sys.stdin.isatty() and sys.stderr.isatty():
-        wishes = ask(wishes, default)
-    elif not quiet and (taken := defaults_taken(wishes, default)):
+        wishes = ask(wishes, usual_name)
+    elif not quiet and (taken := defaults_taken(wishes, usual_name)):
         sys.stderr.write(f"taken as default: {taken}\n")
-    write(path, filled(wishes, default))
+    write(path, wishes, usual_name)
     if not quiet:
         emit(f"{path}: written")
         emit("next: envbuild image" + ("" if folder == Path() else f" {path}"))
@@ -92,13 +92,13 @@ def name_from(folder: Path) -> str:
     return "-".join(words)[:64].rstrip("-") or "env"
 
 
-def defaults_taken(wishes: Wishes, default: Wishes) -> str:
+def defaults_taken(wishes: Wishes, usual_name: str) -> str:
     """Which defaults stand in for what was not said, for people."""
     taken = []
     if wishes.name is None:
-        taken.append(f"name {default.name}")
+        taken.append(f"name {usual_name}")
     if wishes.python is None:
-        taken.append(f"Python {default.python}")
+        taken.append(f"Python {_PYTHON}")
     if wishes.cuda is None:
         taken.append("no CUDA")
     if wishes.apt is None:
@@ -108,18 +108,7 @@ def defaults_taken(wishes: Wishes, default: Wishes) -> str:
     return ", ".join(taken)
 
 
-def filled(wishes: Wishes, default: Wishes) -> Wishes:
-    """`wishes` with what was not said from `default`."""
-    return Wishes(
-        name=default.name if wishes.name is None else wishes.name,
-        python=default.python if wishes.python is None else wishes.python,
-        cuda=default.cuda if wishes.cuda is None else wishes.cuda,
-        apt=default.apt if wishes.apt is None else wishes.apt,
-        pip=default.pip if wishes.pip is None else wishes.pip,
-    )
-
-
-def ask(wishes: Wishes, default: Wishes) -> Wishes:
+def ask(wishes: Wishes, usual_name: str) -> Wishes:
     """`wishes` with what was not said from the person at the terminal."""
 
     def answer(question: str, usual: str | None) -> str:
@@ -127,9 +116,9 @@ def ask(wishes: Wishes, default: Wishes) -> Wishes:
         return said.strip()
 
     if wishes.name is None:
-        wishes = replace(wishes, name=answer("Name of the environment", default.name))
+        wishes = replace(wishes, name=answer("Name of the environment", usual_name))
     if wishes.python is None:
-        wishes = replace(wishes, python=answer("Version of Python", default.python))
+        wishes = replace(wishes, python=answer("Version of Python", _PYTHON))
     if wishes.cuda is None:
         wishes = replace(wishes, cuda=answer("Version of CUDA (empty: none)", None))
     if wishes.apt is None:
@@ -143,24 +132,17 @@ def ask(wishes: Wishes, default: Wishes) -> Wishes:
     return wishes
 
 
-def write(path: Path, wishes: Wishes) -> None:
-    """Write the spec, but only one that can be read back: a bad answer is refused as in a spec."""
-    import tempfile
-
-    from envbuild.errors import SpecError
+def write(path: Path, wishes: Wishes, usual_name: str) -> None:
+    """Write the spec. Raises UsageError for an answer that a spec could not hold, before anything is written."""
     from envbuild.files import write_atomically
-    from envbuild.spec.load import load_spec
     from envbuild.spec.starter import starter
 
     text = starter(
-        name=wishes.name, python=wishes.python, cuda=wishes.cuda or None, apt=wishes.apt, packages=wishes.pip
+        name=wishes.name or usual_name,
+        python=wishes.python or _PYTHON,
+        cuda=wishes.cuda or None,
+        apt=wishes.apt or (),
+        packages=wishes.pip or (),
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        trial = Path(scratch, "spec.yml")
-        trial.write_text(text, encoding="utf-8")
-        try:
-            load_spec(trial)
-        except SpecError as error:
-            raise SpecError([replace(problem, file=str(path)) for problem in error.problems]) from None
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.encode())

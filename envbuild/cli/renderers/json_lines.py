@@ -1,7 +1,7 @@
 """Events → JSON, one object on one line each, for programs. Writes to the stream it is given.
 
-Each has `event` (step_started, step_progress, step_log, step_done, step_failed, notice, error) and that event's
-fields.
+Each has `event` (step_started, step_progress, step_log, step_done, step_failed, notice, error) and the fields
+of that event.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class LiveRenderer:
         self._signs = _UNICODE if console.encoding.lower().startswith("utf") else _ASCII
         self._running: dict[str, _Running] = {}
         self._stage = ""
-        # Two locks: rich calls `draw` while it holds its own, so ours over the state must not be held while printing.
+        # Two locks: rich calls `draw` while it holds its own, so ours must not be held while printing.
         self._state = threading.Lock()
         self._printing = threading.Lock()
         self._live = Live(
