@@ -44,7 +44,7 @@ def test_make_help_lists_every_target() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_documents_name_only_make_targets_that_exist(document: Path) -> None:
-    named = set(re.findall(r"(?:^|&& |; )make ([a-z]+)", code_of(document.read_text()), re.MULTILINE))
+    named = set(re.findall(r"(?:^|\$ |&& |; )make ([a-z]+)", code_of(document.read_text()), re.MULTILINE))
     assert named <= make_targets()
 
 
@@ -55,7 +55,7 @@ def test_documents_name_only_commands_that_exist(document: Path) -> None:
     from envbuild.cli.app import app
 
     commands = set(get_command(app).commands)  # type: ignore[attr-defined]  # typer's app is a group
-    named = set(re.findall(r"(?:^|&& |; )envbuild ([a-z]+)", code_of(document.read_text()), re.MULTILINE))
+    named = set(re.findall(r"(?:^|\$ |&& |; )envbuild ([a-z]+)", code_of(document.read_text()), re.MULTILINE))
     assert named <= commands
 
 
