@@ -1,1 +1,6 @@
-"""TODO."""
+"""Stage 5: `Engine.build(context, request, sink) → BuiltImage`, by a Docker or Podman engine that `connect`
+found.
+
+The only room that imports the docker SDK, and it does so inside `connect`. Not pure: sockets, engine,
+registries.
+"""

@@ -1,0 +1,3 @@
+"""BuildKit over the engine's own API: wire codec, session, request, progress. No docker CLI, no protobuf, no
+grpcio.
+"""

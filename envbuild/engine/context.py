@@ -1,0 +1,127 @@
+"""A BuildContext as a list of entries, and those as a tar: what an engine is sent. Reads the user's files,
+and only then.
+
+Input: `BuildContext`, uv binary. Output: entries in a fixed order with fixed owner and time, so that equal
+contexts are
+equal bytes. Raises BuildError when a file of the user's is gone or of a kind that cannot be copied.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Literal, Protocol
+
+from envbuild.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from envbuild.render.model import BuildContext
+
+DOCKERFILE = "Dockerfile"
+UV = "uv"
+# A fixed date that zip files can hold (they begin in 1980), in every time zone.
+MTIME = 315619200
+
+
+class Writable(Protocol):
+    """What a tar is written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take all of `data`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One member of a context: `path` in it, permission bits, and content, a file to read it from, or a
+    link's target.
+    """
+
+    path: str
+    kind: Literal["file", "folder", "link"]
+    mode: int
+    size: int = 0
+    content: bytes = b""
+    source: Path | None = None
+    target: str = ""
+
+    def open(self) -> IO[bytes]:
+        """The content of a file."""
+        return self.source.open("rb") if self.source else io.BytesIO(self.content)
+
+
+def context_entries(
+    context: BuildContext, uv_binary: Path | None, extra: Mapping[str, bytes] | None = None
+) -> tuple[Entry, ...]:
+    """All members, the Dockerfile first, folders before what is in them."""
+    found = {path: _made(path, content) for path, content in {**context.files, **(extra or {})}.items()}
+    if context.needs_uv:
+        if uv_binary is None:
+            raise BuildError("this build needs the uv binary, and there is none for its platform")
+        found[UV] = Entry(path=UV, kind="file", mode=0o755, size=uv_binary.stat().st_size, source=uv_binary)
+    for path, source in context.copies.items():
+        found.update((entry.path, entry) for entry in _of_the_users(path, source))
+    for path in list(found):
+        for parent in list(Path(path).parents)[:-1]:
+            found.setdefault(parent.as_posix(), Entry(path=parent.as_posix(), kind="folder", mode=0o755))
+    found.pop(DOCKERFILE, None)
+    rest = (found[path] for path in sorted(found, key=lambda path: path.split("/")))
+    return (_made(DOCKERFILE, context.dockerfile.encode()), *rest)
+
+
+def _made(path: str, content: bytes) -> Entry:
+    return Entry(path=path, kind="file", mode=0o644, size=len(content), content=content)
+
+
+def _of_the_users(path: str, source: Path) -> Iterator[Entry]:
+    try:
+        status = source.lstat()
+        bits = stat.S_IMODE(status.st_mode) & 0o777
+        if stat.S_ISLNK(status.st_mode):
+            yield Entry(path=path, kind="link", mode=0o777, target=str(source.readlink()))
+        elif stat.S_ISREG(status.st_mode):
+            yield Entry(path=path, kind="file", mode=bits, size=status.st_size, source=source)
+        elif stat.S_ISDIR(status.st_mode):
+            yield Entry(path=path, kind="folder", mode=bits)
+            for child in sorted(source.iterdir()):
+                yield from _of_the_users(f"{path}/{child.name}", child)
+        else:
+            raise BuildError(
+                f"{source}: neither a file, a folder nor a link, so it cannot be copied",
+                hint="take it out of what `copy:` names",
+            )
+    except OSError as error:
+        raise BuildError(
+            f"{source}: cannot be read: {(error.strerror or str(error)).lower()}",
+            hint="correct `copy:` in the spec, or the file's permissions",
+        ) from error
+
+
+def write_tar(entries: Iterable[Entry], output: Writable) -> None:
+    """Write a GNU tar, member by member.
+
+    GNU format and a short first name: BuildKit looks at the first 1024 bytes, and takes a tar that begins
+    with a PAX
+    header for a Dockerfile.
+    """
+    with tarfile.open(fileobj=output, mode="w|", format=tarfile.GNU_FORMAT) as tar:  # type: ignore[call-overload]
+        for entry in entries:
+            member = tarfile.TarInfo(entry.path)
+            member.mode = entry.mode
+            member.mtime = MTIME
+            if entry.kind == "folder":
+                member.type = tarfile.DIRTYPE
+                tar.addfile(member)
+            elif entry.kind == "link":
+                member.type = tarfile.SYMTYPE
+                member.linkname = entry.target
+                tar.addfile(member)
+            else:
+                member.size = entry.size
+                with entry.open() as content:
+                    tar.addfile(member, content)

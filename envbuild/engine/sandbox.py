@@ -1,0 +1,187 @@
+"""A locked-down container that commands are run in one after another: stage 6 tries images in it. Not pure.
+
+No network, read-only root, no capabilities, limited memory and processes. An idle first process waits for the
+end of its
+input, which is a connection of ours: should envbuild be killed, the engine closes it, and the container
+removes itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envbuild.engine.containers import LABEL, collect
+from envbuild.engine.errors import translated
+from envbuild.errors import EngineError, GpuUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envbuild.engine.containers import Containers, Output
+    from envbuild.engine.model import EngineInfo
+    from envbuild.engine.transport import Stream
+    from envbuild.images import Ran
+
+IDLE = ("/opt/env/bin/python", "-c", "import sys; sys.stdin.buffer.read()")
+PIDS = 1024
+KILLED = 137
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`memory` in bytes, `pids` at most; `gpu`: all the GPUs of the engine's host; `idle`: what the container
+    waits with.
+    """
+
+    memory: int
+    pids: int = PIDS
+    gpu: bool = False
+    idle: Sequence[str] = IDLE
+
+
+class Sandbox:
+    """Runs commands in one container; after a time-out or a kill for memory the next command gets a fresh
+    one.
+    """
+
+    def __init__(self, containers: Containers, info: EngineInfo, image: str, limits: Limits) -> None:
+        self._containers = containers
+        self._info = info
+        self._image = image
+        self._limits = limits
+        self._container = ""
+        self._idle: Stream | None = None
+
+    def run(self, argv: Sequence[str], stdin: str = "", timeout: float = 300) -> Ran:
+        """Run `argv` without a shell; `code` is None when `timeout` seconds were not enough."""
+        endpoint = self._containers.transport.endpoint
+        with translated(f"running {argv[0]} in a sandbox of {self._image}", endpoint):
+            if not self._container:
+                self.start()
+            api = self._containers.api
+            made = api.exec_create(self._container, list(argv), stdin=bool(stdin), stdout=True, stderr=True)
+            began = time.monotonic()
+            stream = self._containers.transport.hijack(
+                f"/exec/{made['Id']}/start", body={"Detach": False, "Tty": False}
+            )
+            output = collect(stream, stdin.encode(), began + timeout)
+            seconds = time.monotonic() - began
+            return self._result(output, made["Id"], seconds)
+
+    def _result(self, output: Output, exec_id: str, seconds: float) -> Ran:
+        if not output.in_time:
+            self.stop()
+            return output.ran(None, seconds)
+        code = self._exit_code(exec_id)
+        killed = code in {KILLED, None}
+        oom_killed = code != 0 and self._containers.oom_killed(self._container, wait=killed)
+        if oom_killed:
+            self.stop()
+        return output.ran(KILLED if code is None else code, seconds, oom_killed=oom_killed)
+
+    def _exit_code(self, exec_id: str) -> int | None:
+        """None when the whole container went away under it."""
+        import docker.errors
+
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            try:
+                found = self._containers.api.exec_inspect(exec_id)
+            except docker.errors.NotFound:
+                return None
+            # The output may end a moment before the engine knows the exit code.
+            if not found.get("Running") and found.get("ExitCode") is not None:
+                return int(found["ExitCode"])
+            time.sleep(0.02)
+        return None
+
+    def start(self) -> None:
+        """Create and start the container."""
+        api = self._containers.api
+        container = str(api.create_container(**self._settings())["Id"])
+        self._container = container
+        query = [("stream", "1"), ("stdin", "1")]
+        try:
+            self._idle = self._containers.transport.hijack(f"/containers/{container}/attach", query=query)
+            api.start(container)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _settings(self) -> dict[str, Any]:
+        limits = self._limits
+        host: dict[str, Any] = {
+            "network_mode": "none",
+            "read_only": True,
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges"],
+            "pids_limit": limits.pids,
+            # exec: compilers of GPU kernels load what they wrote there
+            "tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777"},  # noqa: S108  inside the container
+            "mem_limit": limits.memory,
+            "memswap_limit": limits.memory,
+            "auto_remove": True,
+            **(self._gpu() if limits.gpu else {}),
+        }
+        return {
+            "image": self._image,
+            "entrypoint": list(limits.idle[:1]),
+            "command": list(limits.idle[1:]),
+            "stdin_open": True,
+            "environment": {"HOME": "/tmp"},  # noqa: S108
+            "working_dir": "/tmp",  # noqa: S108
+            "host_config": self._containers.api.create_host_config(**host),
+            "labels": {LABEL: "sandbox"},
+        }
+
+    def _gpu(self) -> dict[str, Any]:
+        import docker.types
+
+        if self._info.kind == "podman" and self._info.version.split(".")[0] == "4":
+            raise GpuUnavailable(
+                f"Podman {self._info.version} ignores requests for a GPU without a word",
+                hint="use Docker with the NVIDIA container toolkit, or Podman 5.4 or newer",
+            )
+        if "nvidia" in self._info.runtimes:
+            return {"runtime": "nvidia"}
+        return {"device_requests": [docker.types.DeviceRequest(count=-1, capabilities=[["gpu"]])]}
+
+    def stop(self) -> None:
+        """Remove the container, whatever runs in it."""
+        container, self._container = self._container, ""
+        idle, self._idle = self._idle, None
+        if idle:
+            idle.release()
+        if container:
+            self._containers.remove(container)
+
+
+@contextlib.contextmanager
+def sandbox(containers: Containers, info: EngineInfo, image: str, limits: Limits) -> Iterator[Sandbox]:
+    """A started sandbox, removed at the end. Raises GpuUnavailable when a GPU is asked for and cannot be
+    given.
+    """
+    made = Sandbox(containers, info, image, limits)
+    try:
+        _start(made, containers, image, limits)
+        yield made
+    finally:
+        made.stop()
+
+
+def _start(made: Sandbox, containers: Containers, image: str, limits: Limits) -> None:
+    try:
+        with translated(f"starting a sandbox of {image}", containers.transport.endpoint):
+            made.start()
+    except GpuUnavailable:
+        raise
+    except EngineError as error:
+        if not limits.gpu:
+            raise
+        raise GpuUnavailable(
+            f"the engine gives no GPU: {error.message}",
+            hint="install the NVIDIA container toolkit where the engine runs (`nvidia-ctk`)",
+        ) from error
