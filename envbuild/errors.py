@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +118,11 @@ class BuildError(EnvbuildError):
 
 
 class SmokeError(EnvbuildError):
-    """A smoke test failed. The report itself has been handed out before this is raised."""
+    """A smoke test failed; `report` is the SmokeReport."""
+
+    def __init__(self, message: str, *, report: Any = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.report = report
 
 
 class RegistryError(EnvbuildError):

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asks about: a spec, for a platform, at a site; who listens; how an engine is reached (connects once)."""
+    """What the user asks about: a spec, for a platform, at a site; who listens.
+
+    `connect` reaches the engine (once, however often it is called); `engine` is the URL that the user gave for it, if any.
+    """
 
     spec_path: Path
     site: Site
     platform: str
     connect: Callable[[], Engine]
+    engine: str | None = None
     sink: Sink = ignore
 
 

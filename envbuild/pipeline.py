@@ -10,8 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 from envbuild import __version__, state
-from envbuild.errors import LockError, SmokeError, StaleLock
+from envbuild.errors import LockError, StaleLock
 from envbuild.events import Notice
+from envbuild.made import outcome, recall_image, refuse_image, remember_image, try_image
 from envbuild.outcomes import ImageOptions, ImageOutcome, Locked, LockOptions, Planned, Rendered, Request
 
 if TYPE_CHECKING:
@@ -86,12 +87,33 @@ def render(request: Request, options: LockOptions) -> Rendered:
 
 
 def image(request: Request, options: ImageOptions) -> ImageOutcome:
-    """Make the image of a spec: nothing when it is there already, else build, smoke-test, and only then tag. Raises all but UsageError."""
+    """Make the image of a spec: nothing when it is there already, else build, smoke-test, and only then name it."""
     begun = time.monotonic()
     waiting = Notice(level="info", text="another envbuild works on this spec; waiting for it")
     with state.alone(request.spec_path, on_wait=lambda: request.sink(waiting)):
-        known = state.recall(request.spec_path, request.platform)
-        if known and not options.force and not options.no_cache and _still_there(known, request, smoke=options.smoke):
-            return state.outcome(known, up_to_date=True, seconds=time.monotonic() - begun)
-        ...
-        raise NotImplementedError
+        anew = options.force or options.no_cache
+        if not anew and (known := recall_image(request, smoke=options.smoke)):
+            return outcome(known, seconds=time.monotonic() - begun, up_to_date=True)
+        from envbuild.engine.prepare import build_request, ensure_base
+
+        rendered = render(request, options.lock)
+        locked, context = rendered.planned.locked, rendered.context
+        engine = request.connect()
+        base = ensure_base(engine, locked.lock.base, request.platform, locked.path.name, request.sink)
+        wanted = build_request(request.site, context, base, spec=str(request.spec_path), no_cache=options.no_cache)
+        built = engine.build(context, wanted, request.sink)
+        report = try_image(request, built.id, locked.spec, locked.lock) if options.smoke else None
+        if report and not report.passed:
+            raise refuse_image(request, built.id, locked.spec, report)
+        for reference in locked.spec.image.references:
+            engine.tag(built.id, reference)
+        made = remember_image(request, locked, built, report)
+        return outcome(made, seconds=time.monotonic() - begun, up_to_date=False)
+
+
+def smoke(request: Request, target: str) -> SmokeReport:
+    """Smoke-test an image again: the one that a spec names, or any that envbuild made. Raises EngineError, UsageError."""
+    from envbuild.smoke.subject import find_subject
+
+    image_id, spec, locked = find_subject(request.connect(), target)
+    return try_image(request, image_id, spec, locked)

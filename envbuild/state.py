@@ -43,6 +43,10 @@ class Memory:
     engine: str
     report: SmokeReport | None = None
 
+    def is_current(self, platform: str) -> bool:
+        """Whether everything the image was made from is as it was. Raises OSError where something cannot be read."""
+        return self.fingerprint == fingerprint(self.watched, platform)
+
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where state is kept for this user."""
@@ -50,9 +54,9 @@ def folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(home) / "envbuild"
 
 
-def fingerprint(paths: Sequence[str], options: str) -> str:
-    """Digest over the contents of `paths` (a missing one counts as such), `options` and envbuild itself."""
-    digest = hashlib.sha256(f"{_FORMAT}\0{__version__}\0{options}\0".encode())
+def fingerprint(paths: Sequence[str], platform: str) -> str:
+    """Digest over the contents of `paths` (a missing one counts as such), the platform and envbuild itself."""
+    digest = hashlib.sha256(f"{_FORMAT}\0{__version__}\0{platform}\0".encode())
     for path in paths:
         digest.update(f"{path}\0{digest_tree(Path(path))}\0".encode())
     return digest.hexdigest()
