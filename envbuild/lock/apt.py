@@ -139,7 +139,7 @@ def _problems(answer: str, known: Sequence[str], spec: Spec) -> list[Problem]:
     problems = []
     for found in _UNKNOWN.finditer(answer):
         name = found["missing"] or found["empty"]
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
         todo = f"did you mean {near[0]}?" if near else ""
         problems.append(_problem(spec, name, f"there is no Debian package {name}", todo))
     for found in _NO_VERSION.finditer(answer):
@@ -156,4 +156,4 @@ def _problem(spec: Spec, name: str, what: str, todo: str) -> Problem:
         line, path = spec.source.line(("python",)), "python"
     else:
         line, path = spec.source.line(("apt", index)), f"apt[{index}]"
-    return Problem(file=spec.source.path.name, line=line, path=path, what=what, todo=todo)
+    return Problem(file=str(spec.source.path), line=line, path=path, what=what, todo=todo)

@@ -174,11 +174,17 @@ def _with(base: Base, held: Held, *, ran: bool) -> Base:
 
 
 def _unavailable(reference: str, error: RegistryError) -> BaseUnavailable:
+    make = f"make the base from a Debian mirror: envbuild bootstrap {reference}"
+    if not short_name(reference).startswith(("debian:", "ubuntu:")):
+        make = (
+            "take a base that a Debian mirror can make: envbuild bootstrap debian:bookworm-slim,"
+            " and base: debian:bookworm-slim in the spec"
+        )
     return BaseUnavailable(
         f"base image {reference}: not in the engine's store, and its registry gives no answer:"
-        f" {error.message}",
+        f" {error.message.removeprefix(f'{reference}: ')}",
         hint="three ways on:\n"
         "- name a mirror of the registry in the site config (registry_mirrors)\n"
-        f"- make the base from a Debian mirror: envbuild bootstrap {reference}\n"
+        f"- {make}\n"
         "- lock the rest now and pin the base later: --allow-unpinned-base",
     )

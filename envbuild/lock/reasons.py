@@ -78,19 +78,17 @@ def failure(ran: UvRan, requirements: Sequence[Requirement]) -> LockError:
 
 
 def _unsolvable(reason: Reason, requirements: Sequence[Requirement]) -> Unsolvable:
-    lines = "\n".join(reason.causes).splitlines()
-    said = [_CONCLUSION.sub("", line) for line in lines if _CONCLUSION.sub("", line).strip()]
+    said = [_CONCLUSION.sub(", there is no solution", line) for line in "\n".join(reason.causes).splitlines()]
     said = said or [reason.headline or "uv gave no reason"]
     if len(said) > _LONGEST:
         said = [*said[:3], "…", *said[-(_LONGEST - 4) :]]
     no_answer = "no solution" in reason.headline.lower() or not reason.headline
     head = "no set of packages satisfies the requirements" if no_answer else reason.headline
     text = "\n  ".join((f"{head}:", *said)) if reason.causes else head
+    faulty = _at_fault(text, requirements)
+    what = "is part of the conflict" if len(faulty) > 1 else "cannot be had"
     problems = [
-        Problem(file=wish.file, line=wish.line, path=wish.path, what=f"{wish.text} is part of the conflict")
-        if len(_at_fault(text, requirements)) > 1
-        else Problem(file=wish.file, line=wish.line, path=wish.path, what=f"{wish.text} cannot be had")
-        for wish in _at_fault(text, requirements)
+        Problem(file=wish.file, line=wish.line, path=wish.path, what=f"{wish.text} {what}") for wish in faulty
     ]
     return Unsolvable(text, problems=problems, hint="\n".join(reason.hints))
 
