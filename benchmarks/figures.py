@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import Times, alternate, command
 from benchmarks.peers import Peers, tag
-
 from envbuild.engine.connect import connect
 from envbuild.site.load import load_site
 
@@ -81,7 +80,7 @@ class Bench:
         from envbuild.lock.pylock import read_lock
 
         site = load_site(os.environ)
-        engine = connect(site.engine, os.environ)
+        engine = connect(site.engine, os.environ, network=site.build_network)
         locked = read_lock(self.lock)
         assert locked is not None  # noqa: S101  # it has just been written
         peers = Peers(engine=engine, site=site, base=locked.base.build_reference, platform=locked.platform)

@@ -11,7 +11,8 @@ from envbuild.site.load import load_site
 def main() -> int:
     """Find the engine the way the commands do."""
     try:
-        info = connect(load_site(os.environ).engine, os.environ).info
+        with connect(load_site(os.environ).engine, os.environ) as engine:
+            info = engine.info
     except EnvbuildError as error:
         sys.stderr.write(f"{error.message}\n")
         return 8

@@ -1,6 +1,7 @@
 """The examples are tests: quickstart is built and works; the GPU ones lock and render on any machine."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -36,13 +37,12 @@ def copy_of(example: str, folder: Path, *, name: str | None = None) -> Path:
 
 @pytest.fixture
 def image_name() -> Iterator[str]:
-    from os import environ
-
     from envbuild.engine.connect import connect
 
     name = f"quickstart-test-{uuid.uuid4().hex[:8]}"
     yield name
-    connect(None, environ).untag(f"{name}:latest")
+    with connect(None, os.environ) as engine:
+        engine.untag(f"{name}:latest")
 
 
 @pytest.mark.engine
@@ -54,7 +54,7 @@ def test_quickstart_builds_and_does_its_work(tmp_path: Path, image_name: str) ->
         assert envbuild("bootstrap", BASE).returncode == 0
         made = envbuild("image", spec, "--json")
     assert made.returncode == 0, made.stderr
-    results = {result["name"]: result["status"] for result in json.loads(made.stdout)["smoke"]["results"]}
+    results = {result["name"]: result["status"] for result in json.loads(made.stdout)["smoke"]["checks"]}
     assert {status for name, status in results.items() if "gpu" not in name.lower()} == {"passed"}
     assert any("verify.py" in name for name in results)
 
