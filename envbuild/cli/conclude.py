@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 from typing import TYPE_CHECKING, cast
 
@@ -81,14 +82,13 @@ def _coloured(text: str) -> str:
 
 def _reader_left() -> bool:
     """Whether standard output's reader left; if so, it is made silent, so that Python's exit is too."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        return True
-    except (OSError, ValueError):
-        return False
+    with contextlib.suppress(OSError, ValueError):
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)  # an error on the pipe is reported without being asked for
+        if any(event & select.POLLERR for _, event in poll.poll(0)):
+            with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            return True
     return False
 
 

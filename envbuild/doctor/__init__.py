@@ -1,1 +1,1 @@
-"""Looks this machine over: `judge(observe(site, …)) → Diagnosis`, findings that say how to mend what is wrong."""
+"""Looks this machine over: `judge(observe(site, …)) → Diagnosis`, findings and how to mend what is wrong."""

@@ -113,13 +113,18 @@ def _found(base: Base) -> Finding:
         return Finding(subject="base image", level="ok", what=f"{base.reference}: its registry answers{via}")
     reason = base.trouble.message if base.trouble else "its registry has none"
     if base.source == "engine":
-        what = f"{base.reference}: in the engine's store; {reason}"
+        what = f"{base.reference}: in the engine's store; {reason.removeprefix(f'{base.reference}: ')}"
         return Finding(subject="base image", level="ok", what=what)
     todo = (
         "name a mirror in the site config (registry_mirrors), make the base with "
         f"`envbuild bootstrap {base.reference}`, or lock with --allow-unpinned-base"
     )
-    return Finding(subject="base image", level="warning", what=f"{base.reference}{via}: {reason}", todo=todo)
+    return Finding(
+        subject="base image",
+        level="warning",
+        what=f"{base.reference}{via}: {reason.removeprefix(f'{base.reference}: ')}",
+        todo=todo,
+    )
 
 
 def _certificates(seen: Observations) -> Iterator[Finding]:

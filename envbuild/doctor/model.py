@@ -30,7 +30,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """The default base image and where it was found; `mirror` is the registry asked instead of its own, or ""."""
+    """The default base image and where it was found; `mirror` is asked instead of its own registry, or ""."""
 
     reference: str
     source: Literal["engine", "registry", "nowhere"]

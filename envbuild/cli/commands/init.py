@@ -1,6 +1,7 @@
 """`envbuild init`: write a spec.yml to start from."""
 
 import re
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,7 +84,7 @@ def command(
     write(path, wishes, usual_name)
     if not quiet:
         emit(f"{path}: written")
-        emit("next: envbuild image" + ("" if folder == Path() else f" {path}"))
+        emit("next: envbuild image" + ("" if folder == Path() else f" {shlex.quote(str(path))}"))
 
 
 def name_from(folder: Path) -> str:
@@ -111,29 +112,30 @@ def defaults_taken(wishes: Wishes, usual_name: str) -> str:
 def ask(wishes: Wishes, usual_name: str) -> Wishes:
     """`wishes` with what was not said from the person at the terminal."""
 
-    def answer(question: str, usual: str | None) -> str:
-        said: str = typer.prompt(question, default=usual or "", show_default=bool(usual), err=True)
-        return said.strip()
+    def answer(question: str, usual: str = "") -> str:
+        # Not typer.prompt: it prints blanks to standard output even when told to ask on standard error.
+        sys.stderr.write(f"{question}{f' [{usual}]' if usual else ''}: ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        return line.strip() or usual
 
     if wishes.name is None:
         wishes = replace(wishes, name=answer("Name of the environment", usual_name))
     if wishes.python is None:
         wishes = replace(wishes, python=answer("Version of Python", _PYTHON))
     if wishes.cuda is None:
-        wishes = replace(wishes, cuda=answer("Version of CUDA (empty: none)", None))
+        wishes = replace(wishes, cuda=answer("Version of CUDA (empty: none)"))
     if wishes.apt is None:
-        wishes = replace(
-            wishes, apt=tuple(answer("Debian packages, separated by spaces (empty: none)", None).split())
-        )
+        wishes = replace(wishes, apt=tuple(answer("Debian packages (empty: none)").split()))
     if wishes.pip is None:
-        wishes = replace(
-            wishes, pip=tuple(answer("Python packages, separated by spaces (empty: none)", None).split())
-        )
+        wishes = replace(wishes, pip=tuple(answer("Python packages (empty: none)").split()))
     return wishes
 
 
 def write(path: Path, wishes: Wishes, usual_name: str) -> None:
-    """Write the spec. Raises UsageError for an answer that a spec could not hold, before anything is written."""
+    """Write the spec. Raises UsageError for an answer that a spec could not hold, and writes nothing."""
     from envbuild.files import write_atomically
     from envbuild.spec.starter import starter
 

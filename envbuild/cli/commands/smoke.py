@@ -1,5 +1,6 @@
 """`envbuild smoke`: run the smoke tests of an image again."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,6 +37,6 @@ def command(
 
     site = current_site()
     with progress(redactor(site), json=json, quiet=quiet, verbose=verbose) as sink:
-        report = pipeline.smoke(request(target, site, sink, platform=platform, engine=engine), target)
+        report = pipeline.smoke(request(Path(target), site, sink, platform=platform, engine=engine), target)
     show_report(report, as_json=json, quiet=quiet)
     return OK if report.passed else SMOKE
