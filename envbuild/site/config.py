@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LIMIT = 64 * 1024
+_PLAIN_TAGS = frozenset(["str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value"])
 KeyPath = tuple[str | int, ...]
 
 _Line = Annotated[str, AfterValidator(check.line_of_text)]
@@ -119,7 +120,7 @@ class _Reader:
     def _value(self, node: yaml.Node, path: KeyPath) -> Any:
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
-        if not node.tag.startswith("tag:yaml.org,2002:"):
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _PLAIN_TAGS:
             self._report(path, line, f"tag {node.tag} is not known here", "remove it")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)

@@ -6,6 +6,7 @@ at a time.
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ _PAIRS: dict[str, tuple[str, Callable[[str], str], Callable[[str], str]]] = {
     "ENVBUILD_APT_MIRRORS": ("apt_mirrors", check.apt_prefix, check.web_url),
     "ENVBUILD_REGISTRY_MIRRORS": ("registry_mirrors", check.registry, check.registry_prefix),
 }
+_PREFIX = "ENVBUILD_"
 _LIST = "ENVBUILD_EXTRA_INDEX_URLS"
 VARIABLES = (*_TEXT, *_PAIRS, _LIST, "ENVBUILD_CONFIG")
 """Every variable that sets something of the site."""
@@ -98,10 +100,11 @@ def _apply_variables(layer: Layer, environ: Mapping[str, str]) -> None:
         except ValueError as error:
             raise SiteError(f"{variable}: {error}") from None
         layer.set(name, value, variable)
-    strangers = [name for name in environ if name.startswith("ENVBUILD_") and name not in VARIABLES]
-    for name in strangers:
-        if close := check.suggest(name, VARIABLES):
-            layer.notes.append(f"{name} is not a setting{close}")
+    known = {variable.removeprefix(_PREFIX): variable for variable in VARIABLES}
+    for name in environ:
+        word = name.removeprefix(_PREFIX)
+        if word != name and word not in known and (close := difflib.get_close_matches(word, known, 1, 0.75)):
+            layer.notes.append(f"{name} is not a setting; did you mean {known[close[0]]}?")
 
 
 def _variable(variable: str, text: str) -> tuple[str, Any]:
