@@ -1,0 +1,129 @@
+"""`plan_checks`: which checks a spec and a lock lead to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envbuild.lock.model import Lock, LockedBase, LockedPackage, LockedPython
+from envbuild.smoke.checks import GPU_DEVICES, PYTHON, plan_checks
+from envbuild.spec.model import Cuda, ImageName, Smoke, Spec, SpecSource
+
+
+def make_spec(smoke: Smoke | None = None, cuda: Cuda | None = None) -> Spec:
+    lines = {
+        ("smoke",): 4,
+        ("smoke", "imports", 0): 5,
+        ("smoke", "imports", 1): 6,
+        ("smoke", "commands", 0): 8,
+    }
+    return Spec(
+        name="demo",
+        python="3.12",
+        cuda=cuda,
+        smoke=smoke or Smoke(),
+        image=ImageName(repository="demo"),
+        source=SpecSource(path=Path("spec.yml"), text="", digest="", lines=lines),
+    )
+
+
+def make_lock(*packages: str) -> Lock:
+    locked = [
+        LockedPackage(name=name, version=version, file="")
+        for name, _, version in (p.partition("==") for p in packages)
+    ]
+    return Lock(
+        name="demo",
+        platform="linux/amd64",
+        inputs={},
+        base=LockedBase(reference="debian:bookworm-slim"),
+        python=LockedPython(version="3.12.1", source="managed", request="3.12.1"),
+        packages=tuple(locked),
+    )
+
+
+def names(spec: Spec, lock: Lock) -> list[str]:
+    return [check.name for check in plan_checks(spec, lock)]
+
+
+def test_nothing_asked_and_nothing_known_is_no_check() -> None:
+    assert plan_checks(make_spec(), make_lock("rich==1")) == ()
+
+
+def test_imports_and_commands_come_first_and_know_their_lines() -> None:
+    smoke = Smoke(imports=("torch", "a.b"), commands=("git --version",), timeout=7)
+    first, second, command = plan_checks(make_spec(smoke), make_lock())
+    assert (first.name, first.kind, first.path, first.line, first.timeout) == (
+        "import torch",
+        "import",
+        "smoke.imports[0]",
+        5,
+        7,
+    )
+    assert (second.argv[0], second.argv[-1], second.line) == (PYTHON, "a.b", 6)
+    assert command.argv == ("/bin/sh", "-c", "git --version")
+    assert (command.name, command.kind, command.path, command.line) == (
+        "git --version",
+        "command",
+        "smoke.commands[0]",
+        8,
+    )
+
+
+def test_a_long_command_is_named_by_its_beginning() -> None:
+    smoke = Smoke(commands=("x" * 70, "one\ntwo"))
+    assert names(make_spec(smoke), make_lock()) == ["x" * 59 + "…", "one…"]
+
+
+def test_kernels_follow_what_is_locked() -> None:
+    lock = make_lock("jax==0.6", "numpy==2.0", "tensorflow-cpu==2.20", "torch==2.8.0+cpu")
+    assert names(make_spec(), lock) == [
+        "numpy on the CPU",
+        "torch on the CPU",
+        "tensorflow on the CPU",
+        "jax on the CPU",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("packages", "cuda", "gpu"),
+    [
+        (("torch==2.8.0+cpu",), "12.8", []),
+        (("torch==2.8.0",), None, []),
+        (("torch==2.8.0",), "12.8", ["torch on the GPU"]),
+        (("torch==2.8.0+cu128",), None, ["torch on the GPU"]),
+        (("torch==2.8.0", "nvidia-cublas-cu12==12.8"), None, ["torch on the GPU"]),
+        (("tensorflow==2.20",), None, []),
+        (("tensorflow==2.20", "nvidia-cuda-runtime-cu12==12.5"), None, ["tensorflow on the GPU"]),
+        (("tensorflow-cpu==2.20", "nvidia-cublas-cu12==12.8"), None, []),
+        (("jax==0.6", "jaxlib==0.6"), None, []),
+        (("jax==0.6", "jax-cuda12-plugin==0.6"), None, ["jax on the GPU"]),
+    ],
+)
+def test_a_gpu_check_for_builds_that_can_use_one(
+    packages: tuple[str, ...], cuda: str | None, gpu: list[str]
+) -> None:
+    spec = make_spec(cuda=Cuda(version=cuda) if cuda else None)
+    found = [check.name for check in plan_checks(spec, make_lock(*packages)) if check.gpu]
+    assert [name for name in found if name != "CUDA driver"] == gpu
+
+
+def test_gpu_none_skips_with_the_reason() -> None:
+    (check,) = [
+        c for c in plan_checks(make_spec(Smoke(gpu="none")), make_lock("torch==2.8.0+cu128")) if c.gpu
+    ]
+    assert (check.skip, check.required) == ("smoke.gpu is none", False)
+    assert check.argv[-len(GPU_DEVICES) - 1 :] == ("gpu", *GPU_DEVICES)
+
+
+def test_gpu_required_makes_the_check_required_and_points_at_the_spec() -> None:
+    (check,) = [
+        c for c in plan_checks(make_spec(Smoke(gpu="required")), make_lock("torch==2.8.0+cu128")) if c.gpu
+    ]
+    assert (check.skip, check.required, check.path, check.line) == ("", True, "smoke.gpu", 4)
+
+
+@pytest.mark.parametrize(("smoke", "cuda"), [(Smoke(gpu="required"), None), (Smoke(), Cuda(version="12.8"))])
+def test_without_a_framework_the_driver_itself_is_asked(smoke: Smoke, cuda: Cuda | None) -> None:
+    assert names(make_spec(smoke, cuda), make_lock("rich==1")) == ["CUDA driver"]
