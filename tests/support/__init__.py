@@ -1,0 +1,3 @@
+"""What several test folders share: engines, registries, small servers. Import it as `from support.… import
+…`.
+"""

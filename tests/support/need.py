@@ -1,0 +1,15 @@
+"""What a test needs and may not have: a skip with the reason, or a failure where ENVBUILD_TEST_REQUIRE names
+it.
+"""
+
+import os
+from typing import NoReturn
+
+import pytest
+
+
+def missing(what: str, reason: str) -> NoReturn:
+    """End the test: `what` is engine, registry or network."""
+    if what in os.environ.get("ENVBUILD_TEST_REQUIRE", "").split(","):
+        pytest.fail(f"{what} is required (ENVBUILD_TEST_REQUIRE) and missing: {reason}", pytrace=False)
+    pytest.skip(f"needs {what}: {reason}")
