@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from envbuild.cli.output import emit, emit_json, emit_table
 from envbuild.cli.summaries import SMOKE_HEADERS, SMOKE_RIGHT, image_data, image_lines, next_lines
+from envbuild.smoke import report as forms
 
 if TYPE_CHECKING:
     from envbuild.outcomes import ImageOutcome
@@ -30,10 +31,18 @@ def show_image(outcome: ImageOutcome, *, as_json: bool, quiet: bool) -> None:
         emit(line)
 
 
+def show_failure(report: SmokeReport | None, *, as_json: bool) -> None:
+    """Print the report of an image that did not pass: its JSON has `smoke` only."""
+    if report is None:
+        return
+    if as_json:
+        emit_json({"smoke": forms.to_json(report)})
+    else:
+        show_report(report, as_json=False, quiet=False)
+
+
 def show_report(report: SmokeReport, *, as_json: bool, quiet: bool) -> None:
     """Print a smoke report: one JSON document, nothing (`quiet`), or a table and failed output."""
-    from envbuild.smoke import report as forms
-
     if as_json:
         emit_json(forms.to_json(report))
     if as_json or quiet:

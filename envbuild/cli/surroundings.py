@@ -86,5 +86,6 @@ def request(
         site=site,
         platform=platform or host_platform(),
         connect=connector(engine, site),
+        engine=engine,
         sink=sink,
     )

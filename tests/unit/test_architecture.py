@@ -27,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"engine"}),
     frozenset({"bootstrap", "smoke"}),
     frozenset({"outcomes", "state", "doctor"}),
+    frozenset({"made"}),
     frozenset({"pipeline"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

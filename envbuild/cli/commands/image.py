@@ -55,9 +55,9 @@ def command(
     """
     from envbuild import pipeline
     from envbuild.cli.progress import progress
-    from envbuild.cli.show import show_image
+    from envbuild.cli.show import show_failure, show_image
     from envbuild.cli.surroundings import current_site, redactor, request
-    from envbuild.errors import UsageError
+    from envbuild.errors import SmokeError, UsageError
     from envbuild.outcomes import ImageOptions, LockOptions
 
     if builder == "direct":
@@ -76,6 +76,10 @@ def command(
         force=force,
         no_cache=no_cache,
     )
-    with progress(redactor(site), json=json, quiet=quiet, verbose=verbose) as sink:
-        outcome = pipeline.image(request(spec, site, sink, platform=platform, engine=engine), options)
+    try:
+        with progress(redactor(site), json=json, quiet=quiet, verbose=verbose) as sink:
+            outcome = pipeline.image(request(spec, site, sink, platform=platform, engine=engine), options)
+    except SmokeError as error:
+        show_failure(error.report, as_json=json)
+        raise
     show_image(outcome, as_json=json, quiet=quiet)
