@@ -17,7 +17,7 @@ from envbuild.spec import fields
 class Section(BaseModel):
     """A mapping in the file that knows all its keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class CudaFile(Section):
@@ -191,14 +191,19 @@ class VariantFile(Parts):
     python: fields.Python | None = Field(None, description="Python of this variant.", examples=["3.12"])
 
 
-class SpecFile(Parts):
-    """A Python or GPU environment that becomes a container image."""
+class Identity(Section):
+    """What every spec must say."""
 
     name: fields.Name = Field(
-        description="Names image, lock file, containers: a-z, 0-9, single - or _ inside; at most 64.",
+        description="Names image, lock and containers: a-z, 0-9, single - or _ inside; at most 64 long.",
         examples=["dl-env"],
     )
     python: fields.Python = Field(description="X.Y or X.Y.Z, 3.6 or later.", examples=["3.12"])
+
+
+class SpecFile(Parts, Identity):
+    """A Python or GPU environment that becomes a container image."""
+
     variants: dict[fields.Name, VariantFile] | None = Field(
         None, description="Variants of the environment by name (a later release)."
     )

@@ -41,8 +41,11 @@ _DIGEST = r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}"
 REFERENCE = rf"({REPOSITORY})(?::{TAG})?(?:@(?:{_DIGEST}))?"
 
 _SET_BY_US = {
-    "PATH": "link a program into /usr/local/bin in a `run:` step, or name it by its full path",
-    "PYTHONNOUSERSITE": "leave it out",
+    "PATH": (
+        "/opt/env comes first",
+        "link a program into /usr/local/bin in a `run:` step, or name it by its full path",
+    ),
+    "PYTHONNOUSERSITE": ("the image's packages alone are found", "leave it out"),
 }
 _RESERVED_FOLDERS = ("/opt/env", "/opt/envbuild", "/proc", "/sys", "/dev")
 
@@ -137,7 +140,8 @@ def label(text: str) -> str:
 def env_name(text: str) -> str:
     """Name of an environment variable."""
     if text in _SET_BY_US:
-        raise Bad(f"{text} is set by envbuild, so that /opt/env comes first", _SET_BY_US[text])
+        reason, todo = _SET_BY_US[text]
+        raise Bad(f"{text} is set by envbuild, so that {reason}", todo)
     return _match(ENV_NAME, text, "no name of an environment variable", "use letters, digits and _")
 
 
@@ -174,9 +178,9 @@ def user(text: str) -> str:
 
 def absolute(text: str) -> str:
     """An absolute path in the image."""
-    _check_line(text, "path")
+    check_line(text, "path")
     if not text.startswith("/"):
-        raise Bad(f"{shown(text)} is not an absolute path", f"write {shown('/' + text.lstrip('./'))}")
+        raise Bad(f"{shown(text)} is not an absolute path", "write it from / on")
     if ".." in text.split("/"):
         raise Bad(f"{shown(text)} holds `..`", "write the path without it")
     return text
@@ -194,7 +198,7 @@ def copy_target(text: str) -> str:
 
 def relative(text: str) -> str:
     """A path inside the spec's folder, in POSIX form. Whether it exists is not asked here."""
-    _check_line(text, "path")
+    check_line(text, "path")
     if not text:
         raise Bad("the path is empty", "write one relative to the spec's folder")
     if text.startswith("/"):
@@ -217,7 +221,7 @@ def import_name(text: str) -> str:
 
 def index_url(text: str) -> str:
     """An index that containers can reach too. Credentials belong to the site, never into a spec."""
-    _check_line(text, "address")
+    check_line(text, "address")
     try:
         parts = urlsplit(text)
         host = parts.hostname
@@ -286,14 +290,15 @@ def _full(pattern: str, text: str) -> re.Match[str] | None:
     return re.fullmatch(pattern, text) if len(text) <= _LONGEST else None
 
 
-def _check_line(text: str, kind: str) -> None:
+def check_line(text: str, kind: str) -> None:
+    """Bad when `text`, a `kind`, holds a line break or another control character."""
     if bad := _CONTROL.search(text):
         raise Bad(f"the {kind} holds the control character {shown(bad[0])}", "remove it")
 
 
 def one_line(text: str) -> str:
     """Text of one line that is not empty."""
-    _check_line(text, "text")
+    check_line(text, "text")
     if not text.strip():
         raise Bad("the text is empty", "remove it")
     return text

@@ -155,7 +155,7 @@ def _complete(checked: SpecFile, source: model.SpecSource, reader: Reader, file:
         copy=tuple(_copy(item.from_, item.to, source.folder) for item in checked.copy_ or ()),
         run=tuple(checked.run or ()),
         user=checked.user or "app",
-        workdir=checked.workdir or "/workspace",
+        workdir=_absolute(checked.workdir or "/workspace"),
         entrypoint=None if checked.entrypoint is None else tuple(checked.entrypoint),
         cmd=None if checked.cmd is None else tuple(checked.cmd),
         smoke=_smoke(checked.smoke),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from envbuild.spec import grammar
 from envbuild.spec.words import Bad, shown
 
 _LONGEST = 2000
@@ -26,8 +27,9 @@ _RELEASE = "write a release such as name==1.2, or `name @ https://…` of an arc
 def requirement_name(text: str) -> str:
     """The normalised name of the requirement in `text`; Bad when it is none that a lock can hold."""
     stripped = text.strip(" \t")
-    if any(ord(character) < 32 or ord(character) == 127 for character in stripped):
+    if "\n" in stripped or "\r" in stripped:
         raise Bad(f"{shown(text)} is more than one line", "write one requirement per item")
+    grammar.check_line(stripped.replace("\t", " "), "requirement")
     if len(stripped) > _LONGEST:
         raise Bad(f"{shown(text)} is longer than {_LONGEST} characters", "shorten it")
     if match := _SIMPLE.fullmatch(stripped):

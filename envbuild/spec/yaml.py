@@ -29,7 +29,8 @@ MAX_NODES = 20_000
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What YAML allows, less the line ends that editors do not count (NEL, LS, PS)
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPLIT_LINE = re.compile("\r\n|\r|\n")
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML can be built without libyaml
@@ -45,6 +46,7 @@ _SCANNER_WORDS = {
         "put the value in quotes, or begin a new line",
     ),
 }
+_BRACKETS = {"while parsing a flow sequence": ("[", "]"), "while parsing a flow mapping": ("{", "}")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,14 +135,13 @@ def _error(file: str, line: int, what: str, todo: str = "", path: str = "") -> S
 def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> SpecError:
     """libyaml's complaint in the words of someone who writes the file."""
     mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else 0
+    rows = _SPLIT_LINE.split(text.rstrip())
+    line = min(mark.line + 1, len(rows)) if mark else 0  # the end of the text counts as a line of its own
     problem = error.problem or error.context or "unreadable"
     if problem in _SCANNER_WORDS:
         return _error(file, line, *_SCANNER_WORDS[problem])
     if problem == "found character that cannot start any token" and mark:
-        rows = _SPLIT_LINE.split(text)
-        row = rows[mark.line] if mark.line < len(rows) else ""
-        character = row[mark.column : mark.column + 1]
+        character = rows[line - 1][mark.column : mark.column + 1]
         if character == "\t":
             return _error(file, line, *_TAB)
         return _error(file, line, f"a value cannot start with {shown(character)}", "put it in quotes")
@@ -150,9 +151,11 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> SpecError:
         and error.context_mark
     ):
         return _error(file, error.context_mark.line + 1, "a quote is opened and never closed", "close it")
-    return _error(
-        file, line, f"is not valid YAML: {problem}", "look at the indentation and quotes around here"
-    )
+    if error.context in _BRACKETS and error.context_mark:
+        opened, closed = _BRACKETS[error.context]
+        what = f"a comma or `{closed}` is missing after the `{opened}` that opens here"
+        return _error(file, error.context_mark.line + 1, what, "add it")
+    return _error(file, line, f"is not valid YAML: {problem}", "look at indentation and quotes around here")
 
 
 class _Composer:
