@@ -84,7 +84,7 @@ def request(
     return Request(
         spec_path=spec,
         site=site,
-        platform=platform or host_platform(),
+        platform=str(platform) if platform else host_platform(),  # plain, not the enum of the option
         connect=connector(engine, site),
         engine=engine,
         sink=sink,
