@@ -1,4 +1,4 @@
-"""Values that mean something to a shell, a path or a Dockerfile: refused, or carried unchanged, in each field.
+"""Values with a meaning to a shell, a path or a Dockerfile: refused, or carried unchanged, in every field.
 
 `hostile_values.txt` beside this file holds the answer for each field and value, to be read by people. What is
 carried is quoted by the renderer later. ENVBUILD_WRITE_HOSTILE=1 writes it anew after a change of wording.

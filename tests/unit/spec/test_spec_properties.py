@@ -63,6 +63,7 @@ def outcome(data: bytes) -> None:
 @given(st.binary(max_size=200))
 @example(b"\xef\xbb\xbf")
 @example(b"\xef\xbb\xbfname: x")
+@settings(deadline=None)
 def test_any_bytes(data: bytes) -> None:
     outcome(data)
 
@@ -70,7 +71,7 @@ def test_any_bytes(data: bytes) -> None:
 @given(YAML_LIKE | st.text(max_size=60))
 @example("a: 1\n...\n%")
 @example("\r\ta")
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_text(text: str) -> None:
     outcome(text.encode("utf-8", "replace"))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackagingRequirement
@@ -91,6 +91,7 @@ EXTRAS = st.sampled_from(["", "[a]", "[a, b_c]", "[]", "[a,]"])
 NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,6}", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(st.tuples(NAMES, EXTRAS, CLAUSES).map(" ".join))
 @example("a~=1")
 @example("a>=1.*")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envbuild.errors import UsageError
@@ -18,6 +18,7 @@ from envbuild.spec.starter import starter
 HERE = Path("spec.yml")
 
 
+@settings(deadline=None)
 @given(
     name=st.from_regex(grammar.NAME, fullmatch=True).filter(lambda text: len(text) <= 64 and text.isascii()),
     python=st.sampled_from(["3.9", "3.10", "3.12.4"]),
@@ -68,6 +69,7 @@ def test_bad_answers(answers: dict[str, object], message: str, hint: str) -> Non
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.lists(st.text(), max_size=2), st.lists(st.text(), max_size=2))
 def test_any_answers_are_a_starter_or_a_usage_error(
     name: str, python: str, apt: list[str], packages: list[str]
