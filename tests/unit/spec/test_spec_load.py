@@ -261,7 +261,7 @@ run:
     echo a
     echo b
 user: me
-workdir: /work/./here/
+workdir: /data/./here/
 entrypoint: [python, -m, app]
 cmd: []
 smoke: {imports: [torch], commands: ["true"], gpu: none, timeout: 20, memory: 512MiB}
@@ -291,7 +291,7 @@ def test_a_full_spec(load: Callable[[str], model.Spec]) -> None:
     )
     assert dict(spec.env) == {"HF_HOME": "/cache", "FLAG": "no", "EMPTY": "", "MONEY": 'a$b `c` "d"'}
     assert spec.run == ("git lfs install", "echo a\necho b\n")
-    assert (spec.user, spec.workdir) == ("me", "/work/here")
+    assert (spec.user, spec.workdir) == ("me", "/data/here")
     assert (spec.entrypoint, spec.cmd) == (("python", "-m", "app"), ())
     assert spec.smoke == model.Smoke(
         imports=("torch",), commands=("true",), gpu="none", timeout=20, memory=512 * 2**20
