@@ -35,7 +35,7 @@ def command(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="[DIR]", help="Where to write spec.yml; made if it is not there.", show_default=False
+            metavar="DIR", help="Where to write spec.yml; made if it is not there.", show_default=False
         ),
     ] = Path(),
     name: Annotated[

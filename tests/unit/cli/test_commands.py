@@ -35,7 +35,7 @@ OUTCOME = ImageOutcome(
 
 
 class FixedVerb:
-    """A stand-in for a verb of the pipeline: remembers what it was asked, reports a step, gives its answer."""
+    """A stand-in for a verb of the pipeline: remembers what it was asked, reports a step, answers."""
 
     def __init__(self, answer: object) -> None:
         self.answer = answer
