@@ -20,7 +20,6 @@ class Target:
     distribution: str
     suite: str
     slim: bool
-    keyring: str
 
     @property
     def variant(self) -> str:

@@ -37,10 +37,7 @@ def parse_target(reference: str) -> Target:
             f"{reference}: {tag} cannot be bootstrapped: mirrors hold the newest point of each release only",
             hint=f"name the release: {distribution}:{_newest(known)}",
         )
-    keyring = f"/usr/share/keyrings/{distribution}-archive-keyring.gpg"
-    return Target(
-        reference=reference, distribution=distribution, suite=suite, slim=bool(slim), keyring=keyring
-    )
+    return Target(reference=reference, distribution=distribution, suite=suite, slim=bool(slim))
 
 
 def _newest(known: dict[str, str]) -> str:

@@ -35,6 +35,7 @@ _SLIM = (
     *(f"path-exclude=/usr/share/{name}/*" for name in ("groff", "info", "linda", "lintian", "locale", "man")),
     "path-include=/usr/share/locale/locale.alias",
 )
+KEYRINGS = Path("/usr/share/keyrings")
 _GRACE = 30
 
 
@@ -43,6 +44,7 @@ class Mmdebstrap:
     """The tool as found. `environ` is its environment, proxies included; `lines` hears what it says."""
 
     program: str
+    keyring: Path
     site: Site
     environ: Mapping[str, str]
     lines: Callable[[str], None]
@@ -62,7 +64,7 @@ class Mmdebstrap:
         argv = [
             *(self.program, "--variant=minbase", "--mode=auto", "--format=tar", "--skip=output/dev"),
             *(f"--dpkgopt={line}" for line in (_SLIM if target.slim else ())),
-            *('--aptopt=Acquire::Languages "none"', f"--keyring={target.keyring}"),
+            *('--aptopt=Acquire::Languages "none"', f"--keyring={self.keyring}"),
             *self._ca_hooks(),
             '--customize-hook=rm -f "$1"/etc/apt/sources.list.d/*',
             f"--customize-hook=upload {shlex.quote(str(folder / 'plain.list'))} /etc/apt/sources.list",
@@ -83,7 +85,7 @@ class Mmdebstrap:
         found = folder / "default.list"
         # It always fails: the hook ends it as soon as the file is there.
         argv = [
-            *(self.program, "--variant=custom", "--format=null", f"--keyring={target.keyring}"),
+            *(self.program, "--variant=custom", "--format=null", f"--keyring={self.keyring}"),
             f'--setup-hook=cat "$1/etc/apt/sources.list" > {shlex.quote(str(found))}; exit 1',
             *(target.suite, "/dev/null"),
         ]
@@ -115,9 +117,9 @@ class Mmdebstrap:
         )
         printed: list[str] = []
         with _stopped_at_exit(process):
-            if process.stdin:  # a few lines: they fit the pipe
-                process.stdin.write(stdin)
-                process.stdin.close()
+            if process.stdin:
+                with contextlib.suppress(BrokenPipeError), process.stdin:  # it may end before it reads
+                    process.stdin.write(stdin)
             for line in process.stderr or ():
                 printed.append(line.rstrip())
                 self.lines(printed[-1])
@@ -133,15 +135,15 @@ def find_mmdebstrap(
         raise BaseUnavailable(
             "mmdebstrap, which makes base images, is not installed", hint=_install_hint(environ)
         )
-    if not Path(target.keyring).exists():
-        package = Path(target.keyring).name.removesuffix(".gpg").replace("ubuntu-archive", "ubuntu")
+    keyring = KEYRINGS / f"{target.distribution}-archive-keyring.gpg"
+    if not keyring.exists():
+        package = {"ubuntu": "ubuntu-keyring"}.get(target.distribution, keyring.stem)
         raise BaseUnavailable(
-            f"{target.reference}: the keyring of its archive is missing ({target.keyring})",
+            f"{target.reference}: the keyring of its archive is missing ({keyring})",
             hint=f"install it: apt-get install {package}",
         )
-    return Mmdebstrap(
-        program=program, site=site, environ={**environ, "LC_ALL": "C", **build_args(site)}, lines=lines
-    )
+    environ = {**environ, "LC_ALL": "C", **build_args(site)}
+    return Mmdebstrap(program=program, keyring=keyring, site=site, environ=environ, lines=lines)
 
 
 def _install_hint(environ: Mapping[str, str]) -> str:
