@@ -141,7 +141,12 @@ class LiveRenderer:
                 step = self._running.pop(event.id, None) or _Running("", event.id, 0)
                 spent = human_seconds(event.seconds)
                 return self._ended(
-                    step.stage, self._signs.failed, "red", step.name, spent, one_line(event.reason.rstrip(" :"))
+                    step.stage,
+                    self._signs.failed,
+                    "red",
+                    step.name,
+                    spent,
+                    one_line(event.reason.rstrip(" :")),
                 )
             case Notice():
                 if event.level == "warning":

@@ -50,7 +50,7 @@ class PlainRenderer:
             case StepDone():
                 return f"{self._name(event.id)}: {one_line(ending(event))}"
             case StepFailed():
-                return f"{self._name(event.id)}: failed: {one_line(event.reason.rstrip(" :"))}"
+                return f"{self._name(event.id)}: failed: {one_line(event.reason.rstrip(' :'))}"
             case Notice():
                 prefix = "warning: " if event.level == "warning" else ""
                 return prefix + one_line(event.text, 2000)
