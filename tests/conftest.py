@@ -91,8 +91,12 @@ def network() -> None:
 
     ended = subprocess.run(
         [uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-header", "-"],
-        input="idna", capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        input="idna",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     if ended.returncode:
         missing("network", ended.stderr.strip()[-300:])
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import socket
 import struct
 import tarfile
 import time
@@ -26,11 +28,17 @@ if TYPE_CHECKING:
     from envbuild.engine.transport import Stream, Transport
 
 LABEL = "dev.envbuild"
+OWNER = "dev.envbuild.owner"
 FRAME = struct.Struct(">BxxxI")
 STDOUT, STDERR = 1, 2
 SECRETS = "/run/secrets"
 # An engine hears of a process that was killed for memory a moment after it ended.
 OOM_WAIT = 1.0
+
+
+def labels(purpose: str) -> dict[str, str]:
+    """What every container of ours says of itself: what it is for, and which process made it."""
+    return {LABEL: purpose, OWNER: f"{socket.gethostname()}:{os.getpid()}"}
 
 
 @dataclass(slots=True)
@@ -152,7 +160,7 @@ class Containers:
             "user": command.user or "0",
             "stdin_open": bool(command.stdin),
             "host_config": host,
-            "labels": {LABEL: "run"},
+            "labels": labels("run"),
         }
 
     @contextlib.contextmanager

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envbuild.engine.containers import LABEL, collect
+from envbuild.engine.containers import collect, labels
 from envbuild.engine.errors import translated
 from envbuild.errors import EngineError, GpuUnavailable
 
@@ -134,7 +134,7 @@ class Sandbox:
             "environment": {"HOME": "/tmp"},  # noqa: S108
             "working_dir": "/tmp",  # noqa: S108
             "host_config": self._containers.api.create_host_config(**host),
-            "labels": {LABEL: "sandbox"},
+            "labels": labels("sandbox"),
         }
 
     def _gpu(self) -> dict[str, Any]:

@@ -268,7 +268,9 @@ class Transport:
     ) -> Stream:
         """POST and take the connection over (exec, attach). Raises Refused."""
         headers = (("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Type", "application/json"))
-        return self.upgrade(path, headers=headers, query=query, body=json.dumps(body or {}).encode())
+        # Without one, no body at all: an engine would take `{}` for the first bytes of a container's input.
+        text = json.dumps(body).encode() if body is not None else b""
+        return self.upgrade(path, headers=headers, query=query, body=text)
 
     def upgrade(
         self, path: str, *, headers: Headers, query: Query | None = None, body: bytes = b""

@@ -119,7 +119,8 @@ class _TokenFront(http.server.BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         upstream = http.client.HTTPConnection(self.server.upstream)
-        kept = {name: value for name, value in self.headers.items() if name not in {"Host", "Authorization"}}
+        names = {name for name in self.headers if name not in {"Host", "Authorization"}}
+        kept = {name: ", ".join(self.headers.get_all(name, [])) for name in names}
         with contextlib.closing(upstream):
             upstream.request(self.command, self.path, headers=kept)
             response = upstream.getresponse()

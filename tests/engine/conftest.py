@@ -1,0 +1,43 @@
+"""Fixtures for tests on a real engine."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from envbuild.engine.connect import connect
+from envbuild.engine.engine import Engine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs an engine."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker("engine")
+
+
+@pytest.fixture(scope="session")
+def engine(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The engine, for somebody without any docker configuration."""
+    home = tmp_path_factory.mktemp("home")
+    with connect(engine_url, {"HOME": str(home)}) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def api(engine_url: str) -> Iterator[docker.APIClient]:
+    """The docker SDK, to look at what was done without the code under test."""
+    with contextlib.closing(docker.APIClient(base_url=engine_url, version="auto")) as client:
+        yield client
+
+
+@pytest.fixture
+def name(engine: Engine) -> Iterator[str]:
+    """A repository name of the test's own; its `latest` is removed afterwards."""
+    made = f"envbuild-test-{uuid.uuid4().hex[:12]}"
+    yield made
+    engine.untag(f"{made}:latest")
