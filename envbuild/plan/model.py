@@ -1,4 +1,7 @@
-"""The result of stage 3: a `Plan`, the typed layers of an image in order. Pure data."""
+"""The result of stage 3: a `Plan`, the typed layers of an image in order. Pure data.
+
+Each layer says `why` it is where it is, and has the `line` of the spec that it came from (0: none).
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,22 @@ class BaseLayer:
     name: str
     pinned: bool
     why: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AptLayer:
-    """Debian packages, as `name=version` (or bare names when unresolved). `size` in bytes of the .debs, None: unknown."""
+    """Debian packages, as `name=version` (or bare names when not `resolved`). `size` in bytes of the .debs, None: unknown.
+
+    `key` is the part of the spec that asks for them: apt, or python when only Python needs any.
+    """
 
     packages: tuple[str, ...]
     size: int | None
     why: str
     key: str = "apt"
+    line: int = 0
+    resolved: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +43,7 @@ class PythonLayer:
     version: str
     request: str
     why: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +61,7 @@ class PipLayer:
     from_source: tuple[str, ...]
     lock_toml: str
     why: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +72,15 @@ class UserLayer:
     uid: int
     workdir: str
     why: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvLayer:
+    """Settings of the environment, in order, as (name, value): they hold for the steps that follow and in the image."""
+
+    env: tuple[tuple[str, str], ...]
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,26 +90,26 @@ class RunLayer:
     command: str
     index: int
     why: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyLayer:
-    """One `copy:` item. `source` is its path in the build context."""
+    """One `copy:` item. `source` is its path in the build context, `origin` the one in the spec; `uid` will own the copy."""
 
     source: str
     target: str
     index: int
     why: str
+    line: int = 0
+    origin: str = ""
+    uid: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataLayer:
-    """The last, tiny layer: spec and lock in /opt/envbuild, and what the image says of itself.
+    """The last, tiny layer: spec and lock in /opt/envbuild, and what the image says of itself (`labels`, in order)."""
 
-    `env` are the final ENV settings in order; `labels` likewise.
-    """
-
-    env: tuple[tuple[str, str], ...]
     labels: tuple[tuple[str, str], ...]
     user: str
     workdir: str
@@ -99,19 +119,36 @@ class MetadataLayer:
     lock_text: str
     lock_name: str
     why: str
+    line: int = 0
 
 
 Layer: TypeAlias = (
-    BaseLayer | AptLayer | PythonLayer | PipLayer | UserLayer | RunLayer | CopyLayer | MetadataLayer
+    BaseLayer
+    | AptLayer
+    | PythonLayer
+    | PipLayer
+    | UserLayer
+    | EnvLayer
+    | RunLayer
+    | CopyLayer
+    | MetadataLayer
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The layers of one image, from stable to volatile. `platform` such as linux/amd64; `digest` over everything here."""
+    """The layers of one image, from stable to volatile. `platform` such as linux/amd64; `digest` over everything here.
+
+    `source` is the file name of the spec, `reference` the image's main name; `version` (of envbuild) and `uv` are those
+    that made it.
+    """
 
     name: str
     platform: str
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = field(default=())
     digest: str = ""
+    source: str = "spec.yml"
+    reference: str = ""
+    version: str = ""
+    uv: str = ""

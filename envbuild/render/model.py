@@ -15,7 +15,6 @@ class Step:
     """Which Dockerfile lines (from 1, both ends included) came from which part of the spec.
 
     `key` is a key path in the user's words (`apt`, `run[1]`, `pip`), `line` its line in the spec (0: none);
-    `instruction` is the first words of its main instruction as BuildKit names the step (`RUN …` flattened).
     """
 
     title: str
@@ -26,10 +25,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopySource:
+    """What one `copy:` item takes: the file or folder on this machine, and the digest of its content."""
+
+    path: Path
+    digest: str
+    folder: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
     """A Dockerfile and the files beside it.
 
     dockerfile  its text
+    public      its text for a context that is given away without uv: the same, with uv from its public image
     files       path in the context → content, for what envbuild makes itself
     copies      path in the context → file or folder of the user's, for `copy:`
     steps       from Dockerfile lines back to the spec
@@ -44,3 +53,4 @@ class BuildContext:
     digest: str
     platform: str
     needs_uv: bool = False
+    public: str = ""

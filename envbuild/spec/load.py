@@ -45,9 +45,10 @@ def load_spec(path: Path) -> model.Spec:
     return parse_spec(read_limited(path, file), path)
 
 
-def parse_spec(data: bytes, path: Path) -> model.Spec:
+def parse_spec(data: bytes, path: Path, *, look: bool = True) -> model.Spec:
     """The spec in `data`, as if it had been read from `path`.
 
+    `look` False: the files that it names are not looked for (a spec inside an image has none beside it).
     Raises SpecError, with every problem of the file.
     """
     file = os.fsencode(str(path)).decode("utf-8", "replace")
@@ -65,7 +66,7 @@ def parse_spec(data: bytes, path: Path) -> model.Spec:
     except ValidationError as error:
         problems += explain(error, document.lines, file)
     files = _Files(document, path, file)
-    problems += files.check()
+    problems += files.check() if look else []
     if problems or checked is None:
         raise SpecError(_in_order(problems, file))
     source = model.SpecSource(

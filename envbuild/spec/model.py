@@ -34,6 +34,11 @@ class SpecSource:
                 return self.lines[path[:end]]
         return 0
 
+    def line_of(self, key: str) -> int:
+        """Line of a key as people write it (`run[1]`); 0 when the file does not have that key."""
+        name, _, index = key.rstrip("]").partition("[")
+        return self.lines.get((name, int(index)) if index else (name,), 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cuda:
