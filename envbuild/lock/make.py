@@ -22,7 +22,7 @@ from envbuild.lock.inputs import inputs_of
 from envbuild.lock.model import Lock, LockedApt, LockedPython
 from envbuild.lock.packages import packages_of
 from envbuild.lock.pip import Target, Upgrade, compile_pip
-from envbuild.lock.pylock import digest_of_lock, ensure_writable, lock_path
+from envbuild.lock.pylock import digest_of_lock, ensure_writable, lock_path, validate
 from envbuild.lock.python import choose_python, debian_python_version, managed_python, newest_managed
 from envbuild.lock.sizes import fill_sizes
 from envbuild.lock.steps import step
@@ -107,6 +107,7 @@ def make_lock(
         tools={"envbuild": __version__, "uv": uv_version()},
         document=document,
     )
+    validate(document)
     return replace(lock, digest=digest_of_lock(lock))
 
 

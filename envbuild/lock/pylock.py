@@ -73,6 +73,20 @@ def dump_lock(lock: Lock) -> str:
     return _HEADER + tomli_w.dumps(document)
 
 
+def validate(document: Mapping[str, Any]) -> None:
+    """Raise LockError when `document` is no valid PEP 751 lock; silent where no validator is installed."""
+    try:
+        from packaging.pylock import Pylock, PylockValidationError
+    except ImportError:  # packaging before 26
+        return
+    try:
+        Pylock.from_dict(document)
+    except PylockValidationError as error:
+        raise LockError(
+            f"uv made a lock that is not valid: {error}", hint="another version of uv may help"
+        ) from error
+
+
 def write_lock(path: Path, lock: Lock) -> None:
     """Write `lock` wholly or not at all; two writers at once take turns. Raises LockError when it cannot."""
     from envbuild.files import write_atomically
@@ -87,7 +101,7 @@ def write_lock(path: Path, lock: Lock) -> None:
 
 def ensure_writable(path: Path) -> None:
     """Raise LockError now when the lock could not be written later, after all the work."""
-    if not os.access(path.parent, os.W_OK | os.X_OK):
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         reason = "the folder is read-only" if path.parent.is_dir() else "the folder is missing"
         raise _not_writable(path, reason)
 

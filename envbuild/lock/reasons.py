@@ -64,16 +64,17 @@ def read_reason(stderr: str) -> Reason:
 def failure(ran: UvRan, requirements: Sequence[Requirement]) -> LockError:
     """The error that a failed resolution means. `ran` is free of credentials already."""
     reason = read_reason(ran.stderr)
-    fetched = next((match for cause in reason.causes if (match := _FETCH.search(cause))), None)
+    said = (reason.headline, *reason.causes)
+    fetched = next((match for part in said if (match := _FETCH.search(part))), None)
     if fetched:
         return LockError(
-            f"the package index does not answer: {fetched['url']}: {reason.causes[-1]}",
+            f"the package index does not answer: {fetched['url']}: {said[-1]}",
             hint="check the address, the proxy, the CA bundle and the credentials: envbuild doctor\n"
             "the site config has this machine's index settings, the spec's pip.index_url the project's",
         )
     if ran.code == 1:
         return _unsolvable(reason, requirements)
-    what = ": ".join(part for part in (reason.headline, *reason.causes) if part) or ran.stderr.strip()
+    what = ": ".join(part for part in said if part) or ran.stderr.strip()
     return LockError(f"uv could not lock the Python packages: {what or f'it ended with {ran.code}'}")
 
 
