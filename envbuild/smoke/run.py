@@ -114,7 +114,7 @@ def _one(sandboxes: _Sandboxes, check: Check, memory: int) -> CheckResult:
 def judge(check: Check, ran: Ran, memory: int) -> Verdict:
     """How a check that was run ended, and one line that says so. Pure."""
     if ran.oom_killed:
-        return "failed", f"ran out of memory (limit {memory / 1024**3:.1f} GiB)"
+        return "failed", f"ran out of memory (limit {_size(memory)})"
     if ran.code is None:
         return "failed", f"timed out after {check.timeout} s"
     if ran.code in (126, 127) and "exec failed" in (ran.stdout + ran.stderr):
@@ -126,6 +126,10 @@ def judge(check: Check, ran: Ran, memory: int) -> Verdict:
     if ran.code:
         return "failed", _why(check, ran)
     return "passed", _last_line(ran.stdout) if check.kind == "import" else ""
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**3:.1f} GiB" if count >= 1024**3 else f"{count / 1024**2:.0f} MiB"
 
 
 def _why(check: Check, ran: Ran) -> str:

@@ -1,4 +1,4 @@
-"""What to smoke-test: a spec's image, or an image that carries its own spec and lock. Asks the engine; not pure."""
+"""What to smoke-test: a spec's image, or an image that carries its own spec and lock. Asks the engine."""
 
 from __future__ import annotations
 
@@ -33,17 +33,25 @@ class Store(Protocol):
 
 
 def find_subject(store: Store, target: str) -> tuple[str, Spec, Lock]:
-    """The id of the image that `target` (a spec file or an image) means, and the spec and lock that say what to check."""
+    """The id of the image that `target` (a spec file or an image) means, and its spec and lock."""
     path = Path(target)
     if path.suffix in {".yml", ".yaml"} or path.is_file():
         return _of_spec(store, path)
     image = store.image(target)
     if image is None:
-        raise UsageError(f"{target}: neither a spec file nor an image of this engine", hint="make the image: envbuild image")
+        raise UsageError(
+            f"{target}: neither a spec file nor an image of this engine",
+            hint="make the image: envbuild image",
+        )
     name = image.labels.get("dev.envbuild.name")
     if not name:
-        raise UsageError(f"{target}: envbuild did not make this image", hint="smoke tests need its spec: envbuild smoke spec.yml")
-    spec = parse_spec(_read(store, image.id, f"{IMAGE_FOLDER}/spec.yml"), Path(f"{target}/spec.yml"), look=False)
+        raise UsageError(
+            f"{target}: envbuild did not make this image",
+            hint="smoke tests need its spec: envbuild smoke spec.yml",
+        )
+    spec = parse_spec(
+        _read(store, image.id, f"{IMAGE_FOLDER}/spec.yml"), Path(f"{target}/spec.yml"), look=False
+    )
     with tempfile.TemporaryDirectory(prefix="envbuild-") as folder:
         lock_file = Path(folder, lock_path(spec).name)
         lock_file.write_bytes(_read(store, image.id, f"{IMAGE_FOLDER}/{lock_file.name}"))
@@ -58,12 +66,17 @@ def _of_spec(store: Store, path: Path) -> tuple[str, Spec, Lock]:
     lock = read_lock(lock_path(spec))
     image = store.image(spec.image.references[0])
     if lock is None or image is None:
-        raise UsageError(f"{path}: its image {spec.image.references[0]} is not there yet", hint=f"make it: envbuild image {path}")
+        raise UsageError(
+            f"{path}: its image {spec.image.references[0]} is not there yet",
+            hint=f"make it: envbuild image {path}",
+        )
     return image.id, spec, lock
 
 
 def _read(store: Store, image_id: str, path: str) -> bytes:
     ran = store.run(image_id, ["cat", path])
     if ran.code != 0:
-        raise UsageError(f"the image holds no {path}: {ran.stderr.strip()}", hint="make it anew: envbuild image")
+        raise UsageError(
+            f"the image holds no {path}: {ran.stderr.strip()}", hint="make it anew: envbuild image"
+        )
     return ran.stdout.encode()
