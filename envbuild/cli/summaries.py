@@ -9,6 +9,7 @@ from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
     CopyLayer,
+    EnvLayer,
     MetadataLayer,
     PipLayer,
     PythonLayer,
@@ -35,6 +36,7 @@ _KINDS = {
     PythonLayer: "python",
     PipLayer: "pip",
     UserLayer: "user",
+    EnvLayer: "env",
     RunLayer: "run",
     CopyLayer: "copy",
     MetadataLayer: "metadata",
@@ -75,7 +77,7 @@ def _layer_name_and_content(layer: Layer) -> tuple[str, str]:
         case BaseLayer():
             return "base", layer.name + ("" if layer.pinned else " (not pinned)")
         case AptLayer():
-            return "apt", some_of(layer.packages)
+            return "apt", some_of(tuple(package.partition("=")[0] for package in layer.packages))
         case PythonLayer():
             sources = {"base": "the base's own", "apt": "the distribution's own", "managed": "uv's build"}
             return "python", f"Python {layer.version}, {sources[layer.source]}"
@@ -83,10 +85,12 @@ def _layer_name_and_content(layer: Layer) -> tuple[str, str]:
             return f"pip: {layer.name}", some_of(layer.packages)
         case UserLayer():
             return "user", f"{layer.user} (uid {layer.uid}), {layer.workdir}"
+        case EnvLayer():
+            return "env", some_of(tuple(name for name, _ in layer.env))
         case RunLayer():
             return f"run[{layer.index}]", layer.command
         case CopyLayer():
-            return f"copy[{layer.index}]", f"{layer.source} → {layer.target}"
+            return f"copy[{layer.index}]", f"{layer.origin or layer.source} → {layer.target}"
         case MetadataLayer():
             return "metadata", "spec, lock, settings"
 

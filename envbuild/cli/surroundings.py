@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     from envbuild.outcomes import Request
     from envbuild.site.model import Site
 
-_MACHINES = {
-    "x86_64": "linux/amd64",
-    "amd64": "linux/amd64",
-    "aarch64": "linux/arm64",
-    "arm64": "linux/arm64",
-}
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+_PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
 def current_site() -> Site:
@@ -47,14 +43,22 @@ def redactor(site: Site | None = None) -> Callable[[str], str]:
 
 
 def host_platform() -> str:
-    """The platform of images unless told otherwise: the host's machine, always Linux. Raises UsageError."""
+    """The platform of containers on this machine: always Linux, whatever the machine runs itself."""
     machine = host.machine().lower()
-    if machine not in _MACHINES:
+    return f"linux/{_MACHINES.get(machine, machine)}"
+
+
+def target_platform(asked: str | None) -> str:
+    """The platform to make images for: the one asked for, else the host's. Raises UsageError."""
+    if asked:
+        return str(asked)  # plain, not the enum of the option
+    usual = host_platform()
+    if usual not in _PLATFORMS:
         raise UsageError(
-            f"this machine is a {machine}, for which there are no images",
+            f"there are no images for this machine's {usual}",
             hint="say which platform to build for: --platform linux/amd64",
         )
-    return _MACHINES[machine]
+    return usual
 
 
 def connector(engine: str | None, site: Site) -> Callable[[], Engine]:
@@ -84,7 +88,7 @@ def request(
     return Request(
         spec_path=spec,
         site=site,
-        platform=str(platform) if platform else host_platform(),  # plain, not the enum of the option
+        platform=target_platform(platform),
         connect=connector(engine, site),
         engine=engine,
         sink=sink,

@@ -47,7 +47,7 @@ PURE = (
     "doctor/judge.py",
     "*/model.py",
 )
-NOT_PURE = {"render/templates.py", "render/copies.py", "render/context.py"}
+NOT_PURE = {"render/templates.py", "render/copies.py", "render/write.py"}
 WORLD = {
     "os",
     "subprocess",

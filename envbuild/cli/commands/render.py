@@ -59,9 +59,10 @@ def command(
             request(spec, site, sink, platform=platform, engine=engine), options
         ).context
     if output is not None:
-        from envbuild.render.context import write_context
+        from envbuild.lock.uv import find_uv
+        from envbuild.render.write import write_context
 
-        write_context(context, output, None)
+        write_context(context, output, Path(find_uv()) if context.needs_uv else None)
     if json:
         emit_json(context_data(context, output))
     elif output is None:

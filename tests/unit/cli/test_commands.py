@@ -177,3 +177,21 @@ def test_engine_is_connected_to_once(fixed: Fix, monkeypatch: pytest.MonkeyPatch
     assert ours() is ours()
     connector(None, site)()
     assert asked == [("unix:///flag.sock", "--engine"), ("unix:///site.sock", "ENVBUILD_ENGINE")]
+
+
+def test_platform_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    from envbuild.cli.surroundings import host_platform, target_platform
+    from envbuild.errors import UsageError
+
+    for machine, platform in (
+        ("x86_64", "linux/amd64"),
+        ("arm64", "linux/arm64"),
+        ("AARCH64", "linux/arm64"),
+    ):
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
+        assert host_platform() == target_platform(None) == platform
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    assert target_platform("linux/arm64") == "linux/arm64"
+    with pytest.raises(UsageError) as caught:
+        target_platform(None)
+    assert str(caught.value) == "there are no images for this machine's linux/riscv64"

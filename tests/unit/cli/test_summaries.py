@@ -27,6 +27,7 @@ from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
     CopyLayer,
+    EnvLayer,
     MetadataLayer,
     PipLayer,
     Plan,
@@ -65,10 +66,10 @@ PLAN = Plan(
             why="light",
         ),
         UserLayer(user="app", uid=1000, workdir="/workspace", why="not root"),
+        EnvLayer(env=(("HF_HOME", "/cache"),), why="before your steps"),
         RunLayer(command="git lfs install", index=0, why="yours"),
-        CopyLayer(source="copy/0/src", target="/workspace/src", index=0, why="yours"),
+        CopyLayer(source="copy/0/src", origin="src", target="/workspace/src", index=0, why="yours"),
         MetadataLayer(
-            env=(),
             labels=(),
             user="app",
             workdir="/workspace",
@@ -128,13 +129,14 @@ def test_plan_table() -> None:
     assert plain_table(PLAN_HEADERS, plan_rows(PLAN), PLAN_RIGHT).splitlines() == [
         "#  LAYER      WHAT                                    SIZE  WHY HERE",
         "1  base       debian:bookworm-slim (not pinned)             below all",
-        "2  apt        git=1, libgl1=2                      12.0 MB  changes seldom",
+        "2  apt        git, libgl1                          12.0 MB  changes seldom",
         "3  python     Python 3.11, the distribution's own           the interpreter",
         "4  pip: rest  a==1, b==1, c==1, d==1 and 2 more          ?  light",
         "5  user       app (uid 1000), /workspace                    not root",
-        "6  run[0]     git lfs install                               yours",
-        "7  copy[0]    copy/0/src → /workspace/src                   yours",
-        "8  metadata   spec, lock, settings                          tiny",
+        "6  env        HF_HOME                                       before your steps",
+        "7  run[0]     git lfs install                               yours",
+        "8  copy[0]    src → /workspace/src                          yours",
+        "9  metadata   spec, lock, settings                          tiny",
     ]
 
 
@@ -146,6 +148,7 @@ def test_plan_json() -> None:
         "python",
         "pip",
         "user",
+        "env",
         "run",
         "copy",
         "metadata",
