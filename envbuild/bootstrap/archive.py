@@ -12,7 +12,7 @@ import tarfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from envbuild.bootstrap.model import RECIPE_LABEL
+from envbuild.lock.base import RECIPE_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-RECIPE_LABEL = "dev.envbuild.base.recipe"
-
 Recipe: TypeAlias = Mapping[str, Any]
 """How a base was made, as JSON; the keys are those of `recipe.make_recipe`."""
 

@@ -10,9 +10,9 @@ import pytest
 from support.need import missing
 
 from envbuild.bootstrap.make import bootstrap
-from envbuild.bootstrap.model import RECIPE_LABEL
 from envbuild.engine.engine import Engine
 from envbuild.errors import BaseUnavailable
+from envbuild.lock.base import RECIPE_LABEL
 from envbuild.site.load import load_site
 
 REFERENCE = "debian:trixie-slim"  # a name that no other test uses

@@ -16,10 +16,11 @@ import pytest
 
 from envbuild.bootstrap import tool
 from envbuild.bootstrap.make import SOURCE_DATE_EPOCH, bootstrap
-from envbuild.bootstrap.model import RECIPE_LABEL, Bootstrapped
+from envbuild.bootstrap.model import Bootstrapped
 from envbuild.errors import BaseUnavailable, EngineError, UsageError
 from envbuild.events import Event, StepDone, StepFailed, StepLog, StepStarted
 from envbuild.images import ImageInfo
+from envbuild.lock.base import RECIPE_LABEL
 from envbuild.site.model import Site
 
 STANDIN = Path(__file__).with_name("standin_mmdebstrap.py")
