@@ -84,6 +84,11 @@ def compile_pip(
             raise failure(replace(ran, stderr=redact(ran.stderr, site)), pip.requirements)
         document = tomllib.loads((folder / "pylock.toml").read_text(encoding="utf-8"))
     document = {key: _clean(part) for key, part in document.items()} | {"created-by": "envbuild"}
+    for row in document["packages"]:
+        if row.get(
+            "wheels"
+        ):  # the lock is for one platform, and its wheel fits: nothing else is to be installed
+            row.pop("sdist", None)
     if previous and not upgrade.everything:
         _compare_hashes(previous.document, document, upgrade)
     return document

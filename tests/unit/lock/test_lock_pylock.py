@@ -213,5 +213,5 @@ def test_writers_at_once_leave_one_whole_lock(tmp_path):
 
 def test_a_document_that_is_no_pep_751_lock_is_refused():
     validate(DOCUMENT)
-    with pytest.raises(LockError, match="uv made a lock that is not valid: .*packages"):
+    with pytest.raises(LockError, match="uv made a lock that is not valid: "):
         validate({"lock-version": "1.0", "created-by": "x"})
