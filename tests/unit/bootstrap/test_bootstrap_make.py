@@ -10,18 +10,20 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
 from envbuild.bootstrap import tool
 from envbuild.bootstrap.make import SOURCE_DATE_EPOCH, bootstrap
-from envbuild.bootstrap.model import Bootstrapped
 from envbuild.errors import BaseUnavailable, EngineError, UsageError
 from envbuild.events import Event, StepDone, StepFailed, StepLog, StepStarted
 from envbuild.images import ImageInfo
 from envbuild.lock.base import RECIPE_LABEL
 from envbuild.site.model import Site
+
+if TYPE_CHECKING:
+    from envbuild.bootstrap.model import Bootstrapped
 
 STANDIN = Path(__file__).with_name("standin_mmdebstrap.py")
 
