@@ -1,7 +1,6 @@
 """One group's own lock, cut from the whole: a PEP 751 document and names in, TOML text out. Pure.
 
-`uv pip install -r pylock.toml` wants a file per step, and each step may depend on its own packages only: then a change
-elsewhere leaves the step cached.
+Each step that installs packages gets a file with its own packages only: a change elsewhere leaves it cached.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class Cutter:
             self._rows.setdefault(normal(row["name"]), []).append(row)
 
     def cut(self, names: Iterable[str]) -> str:
-        """The lock of the packages called `names`, sorted by name and version. Raises KeyError for one that is not there."""
+        """The lock of the packages called `names`, sorted. Raises KeyError for one that is not there."""
         rows = [
             row
             for name in sorted({normal(name) for name in names})

@@ -1,10 +1,11 @@
-"""Python packages → the groups that are installed together, one image layer each, heavy and slow-moving first. Pure.
+"""Python packages → the groups that are installed together, heavy and slow-moving first, a layer each. Pure.
 
-Layers form a chain: a change in one makes all below it anew. So what changes rarely and is dear to install comes first, and
-a new release of a small package touches only the last, small layer. Against that stands the price of a layer: each is a
-container of its own, 0.3 to 0.5 s on Docker 20.10, about what installing 10 MB of wheels takes. Hence few groups: a
-data-science set of 134 packages gets three or four. Packages of 256 MB and more get a layer each, since registries and engines
-move layers in parallel, and some registries refuse layers of several GB; beside their install time the price is nothing.
+Layers form a chain: a change in one makes all below it anew. So what changes rarely and is dear to install
+comes first, and a new release of a small package touches only the last, small layer. Against that stands
+the price of a layer: each is a container of its own, 0.3 to 0.5 s on Docker 20.10, about what installing 10
+MB of wheels takes. Hence few groups: three for a data-science set of 134 packages. Packages of 256 MB and
+more get a layer each, since registries and engines move layers in parallel and some refuse very large ones;
+beside their install time the price is nothing.
 
 The result depends on the set of packages alone, not on the order they come in.
 """
@@ -28,7 +29,7 @@ PAYS = 10 * MB
 _WHY: dict[Kind, str] = {
     "cuda": "CUDA libraries: heavy, and they change only with the CUDA version",
     "framework": "frameworks: heavy, and they change rarely",
-    "large": "large packages that stay for months: before the small ones, so that those do not take them along",
+    "large": "large packages that stay for months: small ones below do not take them along",
     "medium": "middle-sized or often released packages",
     "rest": "small packages, which change most often: last, so that a new release of one costs little",
 }

@@ -1,7 +1,8 @@
-"""Stage 3's verb: spec and lock → `Plan`, the layers from stable to volatile. Pure; takes ≤ 1 s for 1,000 packages.
+"""Stage 3's verb: spec and lock → `Plan`, the layers from stable to volatile. Pure.
 
-Order: base · apt · python · user · pip groups · run · copy · metadata. The account comes before the packages because it
-never changes, and all below a changed layer is made anew.
+Order: base · apt · user · python · pip groups · env · run · copy · metadata. All below a changed layer is
+made anew, so the account, which never changes, comes early, and `env`, which steps of `run:` need, only
+when the packages are there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from envbuild.errors import LockError
 from envbuild.lock.pylock import lock_path
 from envbuild.plan.cut import Cutter
 from envbuild.plan.groups import group_packages
-from envbuild.plan.metadata import home_of, metadata_layer
+from envbuild.plan.metadata import PLAN_LABEL, env_layer, home_of, metadata_layer
 from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
@@ -45,20 +46,16 @@ def make_plan(spec: Spec, lock: Lock, *, lock_text: str, version: str, budget: i
 
     lock_text  the lock file's text, which goes into the image
     version    of envbuild, for the image's labels
-    budget     layers that envbuild may add to the base (engines stop near 125); groups of Python packages are joined
-               to keep it, steps of the spec's own are not
+    budget     layers that envbuild may add to the base (engines stop near 125): groups of Python packages
+               are joined to keep it, steps of the spec's own are not
 
     Raises LockError when the lock's list of packages and its document do not go together.
     """
-    stable = (*_base(spec, lock), *_apt(spec, lock), _python(spec, lock), _user(spec))
+    stable = (_base(lock), *_apt(spec, lock), _user(spec), _python(lock))
     volatile = (*_runs(spec), *_copies(spec))
     left = budget - (len(stable) - 1) - len(volatile) - 1
-    layers = (
-        *stable,
-        *_pip(spec, lock, left),
-        *volatile,
-        metadata_layer(spec, lock, lock_text=lock_text, lock_name=lock_path(spec).name, version=version),
-    )
+    metadata = metadata_layer(spec, lock, lock_text=lock_text, version=version)
+    layers = (*stable, *_pip(spec, lock, left), env_layer(spec, lock), *volatile, metadata)
     plan = Plan(
         name=spec.name,
         platform=lock.platform,
@@ -67,41 +64,35 @@ def make_plan(spec: Spec, lock: Lock, *, lock_text: str, version: str, budget: i
         source=spec.source.path.name,
         reference=spec.image.references[0],
         version=version,
-        uv=lock.tools.get("uv", ""),
     )
-    return replace(plan, digest=digest_of_plan(plan))
+    digest = digest_of_plan(plan)
+    labelled = replace(metadata, labels=(*metadata.labels, (PLAN_LABEL, digest)))
+    return replace(plan, layers=(*layers[:-1], labelled), digest=digest)
 
 
 def digest_of_plan(plan: Plan) -> str:
-    """The sha256 of all that a plan says, but its own digest."""
+    """The sha256 of all that a plan says, before it holds its own digest."""
     layers = [[type(layer).__name__, asdict(layer)] for layer in plan.layers]
     fields = {
         "name": plan.name,
         "platform": plan.platform,
         "layers": layers,
         "notes": plan.notes,
-        "made": [plan.source, plan.reference, plan.version, plan.uv],
+        "made": [plan.source, plan.reference, plan.version],
     }
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _base(spec: Spec, lock: Lock) -> tuple[Layer, ...]:
+def _base(lock: Lock) -> Layer:
     if lock.base.digest:
         why = "all else stands on it; pinned by its digest"
     elif lock.base.pinned:
         why = "all else stands on it; it exists in an engine's store only and is pinned by its image id"
     else:
         why = "all else stands on it; not pinned, so another build may get another base"
-    key = "base" if spec.base else "cuda" if spec.cuda else "name"
-    return (
-        BaseLayer(
-            reference=lock.base.build_reference,
-            name=lock.base.reference,
-            pinned=lock.base.pinned,
-            why=why,
-            line=spec.source.line((key,)) if key != "name" else 0,
-        ),
+    return BaseLayer(
+        reference=lock.base.build_reference, name=lock.base.reference, pinned=lock.base.pinned, why=why
     )
 
 
@@ -124,20 +115,18 @@ def _apt(spec: Spec, lock: Lock) -> tuple[Layer, ...]:
             size=None if None in sizes else known,
             why=why,
             key=key,
-            line=spec.source.line((key,)),
             resolved=lock.apt_resolved,
         ),
     )
 
 
-def _python(spec: Spec, lock: Lock) -> Layer:
+def _python(lock: Lock) -> Layer:
     python = lock.python
     return PythonLayer(
         source=python.source,
         version=python.version,
         request=python.request,
         why=python.reason or "the interpreter, before the packages that it runs",
-        line=spec.source.line(("python",)),
     )
 
 
@@ -150,15 +139,13 @@ def _user(spec: Spec) -> Layer:
         why="the image runs as root, because the spec says so"
         if root
         else "never changes, so it lies above the packages",
-        line=spec.source.line(("user",)),
     )
 
 
 def _pip(spec: Spec, lock: Lock, budget: int) -> tuple[Layer, ...]:
     cutter = Cutter(lock.document)
-    line = spec.source.line(("pip",))
     try:
-        return tuple(_pip_layer(group, cutter, line) for group in group_packages(lock.packages, budget))
+        return tuple(_pip_layer(group, cutter) for group in group_packages(lock.packages, budget))
     except KeyError as error:
         raise LockError(
             f"{lock_path(spec).name}: the package {error.args[0]} is not in the lock's own list of packages",
@@ -166,7 +153,7 @@ def _pip(spec: Spec, lock: Lock, budget: int) -> tuple[Layer, ...]:
         ) from error
 
 
-def _pip_layer(group: Group, cutter: Cutter, line: int) -> PipLayer:
+def _pip_layer(group: Group, cutter: Cutter) -> PipLayer:
     sizes = [package.size for package in group.packages]
     known = sum(size for size in sizes if size is not None)
     names = tuple(dict.fromkeys(package.name for package in group.packages))
@@ -178,7 +165,6 @@ def _pip_layer(group: Group, cutter: Cutter, line: int) -> PipLayer:
         from_source=tuple(package.name for package in group.packages if package.from_source),
         lock_toml=cutter.cut(names),
         why=group.why if None in sizes or len(names) == 1 else f"{group.why} ({said(known)})",
-        line=line,
     )
 
 
@@ -192,7 +178,6 @@ def _runs(spec: Spec) -> tuple[Layer, ...]:
             command=command,
             index=index,
             why="a step of yours, as root, when all packages are there",
-            line=spec.source.line(("run", index)),
         )
         for index, command in enumerate(spec.run)
     )
@@ -205,7 +190,6 @@ def _copies(spec: Spec) -> tuple[Layer, ...]:
             target=item.target,
             index=index,
             why="your files change most often, so they come last",
-            line=spec.source.line(("copy", index)),
             origin=item.source,
             uid=_owner(spec, item.target),
         )

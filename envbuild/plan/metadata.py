@@ -1,10 +1,11 @@
-"""What an image says of itself: the last layer's settings and labels. Spec and lock in, `MetadataLayer` out. Pure."""
+"""What an image says of itself: settings, labels, commands. Spec and lock in, the last layers out. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envbuild.plan.model import MetadataLayer
+from envbuild.lock.pylock import lock_path
+from envbuild.plan.model import EnvLayer, MetadataLayer
 from envbuild.plan.weights import is_cuda
 
 if TYPE_CHECKING:
@@ -12,40 +13,52 @@ if TYPE_CHECKING:
     from envbuild.spec.model import Spec
 
 DEFAULT_CMD = ("bash",)
+PLAN_LABEL = "dev.envbuild.plan"
+
+OWN_ENV = (
+    ("PATH", "/opt/env/bin"),
+    ("VIRTUAL_ENV", "/opt/env"),
+    ("PYTHONNOUSERSITE", "1"),
+    ("LANG", "C.UTF-8"),
+)
+"""What every image sets. PATH goes before the base's own. Packages in the ~/.local of whoever runs the
+image stay out: clusters mount homes."""
 
 
-def metadata_layer(spec: Spec, lock: Lock, *, lock_text: str, lock_name: str, version: str) -> MetadataLayer:
-    """The last layer. An image without `cmd` and `entrypoint` starts a shell: it stands for an environment to work in.
+def metadata_layer(spec: Spec, lock: Lock, *, lock_text: str, version: str) -> MetadataLayer:
+    """The last layer. An image whose spec names no command starts a shell: it is an environment to work in.
 
-    The base's own entrypoint is never kept: those of the CUDA images print a banner into the output of every command.
+    The base's own entrypoint is never kept: those of CUDA images print a banner into the output of every
+    command.
     """
     return MetadataLayer(
-        env=_env(spec, lock),
         labels=_labels(spec, lock, version),
         user=spec.user,
         workdir=spec.workdir,
         entrypoint=spec.entrypoint or (),
-        cmd=spec.cmd if spec.cmd is not None else None if spec.entrypoint else DEFAULT_CMD,
+        cmd=spec.cmd if spec.cmd is not None else () if spec.entrypoint else DEFAULT_CMD,
         spec_text=spec.source.text,
         lock_text=lock_text,
-        lock_name=lock_name,
-        why="spec and lock change with every edit: in a tiny layer of their own, at the very end",
-        line=0,
+        lock_name=lock_path(spec).name,
+        why="spec and lock change with every edit: a tiny layer of their own, at the very end",
+    )
+
+
+def env_layer(spec: Spec, lock: Lock) -> EnvLayer:
+    """What programs in the image see: our settings, then the spec's, which may replace all but PATH."""
+    own = dict(OWN_ENV)
+    if lock.cuda or any(is_cuda(package) for package in lock.packages):
+        # CUDA base images say this themselves; on others NVIDIA's runtime and enroot give no GPU without it.
+        own |= {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
+    return EnvLayer(
+        env=tuple((own | dict(spec.env)).items()),
+        why="no layer, but steps below see it: a changed value leaves the packages cached",
     )
 
 
 def home_of(user: str) -> str:
     """The home folder of the image's user."""
     return "/root" if user == "root" else f"/home/{user}"
-
-
-def _env(spec: Spec, lock: Lock) -> tuple[tuple[str, str], ...]:
-    # Without the second, packages in ~/.local of whoever runs the image would come first (clusters mount homes).
-    own = {"VIRTUAL_ENV": "/opt/env", "PYTHONNOUSERSITE": "1", "LANG": "C.UTF-8"}
-    if lock.cuda or any(is_cuda(package) for package in lock.packages):
-        # CUDA base images say this themselves; on others the NVIDIA runtime and enroot give no GPU without it.
-        own |= {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
-    return tuple((own | dict(spec.env)).items())
 
 
 def _labels(spec: Spec, lock: Lock, version: str) -> tuple[tuple[str, str], ...]:
@@ -62,10 +75,12 @@ def _labels(spec: Spec, lock: Lock, version: str) -> tuple[tuple[str, str], ...]
         "dev.envbuild.lock": lock.digest,
         "dev.envbuild.platform": lock.platform,
         "dev.envbuild.base": base.build_reference,
+        "dev.envbuild.base.id": base.image_id or "",
+        "dev.envbuild.base.pinned": "true" if base.pinned else "false",
         "dev.envbuild.python": lock.python.version,
         "dev.envbuild.python.source": lock.python.source,
         "dev.envbuild.cuda": lock.cuda.get("version", ""),
     }
     # The user's may replace those of OCI, never ours: other commands read them.
     labels = {**oci, **dict(spec.image.labels), **own}
-    return tuple((key, value) for key, value in labels.items() if value or key in dict(spec.image.labels))
+    return tuple((key, value) for key, value in labels.items() if value)

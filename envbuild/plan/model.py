@@ -1,6 +1,6 @@
 """The result of stage 3: a `Plan`, the typed layers of an image in order. Pure data.
 
-Each layer says `why` it is where it is, and has the `line` of the spec that it came from (0: none).
+Each layer says `why` it is where it is.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ class BaseLayer:
     name: str
     pinned: bool
     why: str
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AptLayer:
-    """Debian packages, as `name=version` (or bare names when not `resolved`). `size` in bytes of the .debs, None: unknown.
+    """Debian packages, as `name=version` (or bare names when not `resolved`).
 
+    `size` in bytes of the .debs, None: unknown.
     `key` is the part of the spec that asks for them: apt, or python when only Python needs any.
     """
 
@@ -31,19 +31,20 @@ class AptLayer:
     size: int | None
     why: str
     key: str = "apt"
-    line: int = 0
     resolved: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonLayer:
-    """The interpreter and the empty environment in /opt/env. `request` is a path in the image, or a version that uv installs."""
+    """The interpreter and the empty environment in /opt/env.
+
+    `request` is a path in the image, or a version that uv installs.
+    """
 
     source: Literal["base", "apt", "managed"]
     version: str
     request: str
     why: str
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,6 @@ class PipLayer:
     from_source: tuple[str, ...]
     lock_toml: str
     why: str
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +72,14 @@ class UserLayer:
     uid: int
     workdir: str
     why: str
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvLayer:
-    """Settings of the environment, in order, as (name, value): they hold for the steps that follow and in the image."""
+    """Settings of the environment, in order, as (name, value), for the steps that follow and in the image.
+
+    The value of PATH is what goes before the base's own.
+    """
 
     env: tuple[tuple[str, str], ...]
     why: str
@@ -90,36 +92,40 @@ class RunLayer:
     command: str
     index: int
     why: str
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyLayer:
-    """One `copy:` item. `source` is its path in the build context, `origin` the one in the spec; `uid` will own the copy."""
+    """One `copy:` item.
+
+    `source` is its path in the build context, `origin` the one in the spec; `uid` will own the copy.
+    """
 
     source: str
     target: str
     index: int
     why: str
-    line: int = 0
     origin: str = ""
     uid: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataLayer:
-    """The last, tiny layer: spec and lock in /opt/envbuild, and what the image says of itself (`labels`, in order)."""
+    """The last, tiny layer: spec and lock in /opt/envbuild, and what the image says of itself.
+
+    `labels` are in order; that of the build context's own digest is added when rendering.
+    An empty `entrypoint` or `cmd` clears the base's own.
+    """
 
     labels: tuple[tuple[str, str], ...]
     user: str
     workdir: str
-    entrypoint: tuple[str, ...] | None
-    cmd: tuple[str, ...] | None
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
     spec_text: str
     lock_text: str
     lock_name: str
     why: str
-    line: int = 0
 
 
 Layer: TypeAlias = (
@@ -137,10 +143,10 @@ Layer: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The layers of one image, from stable to volatile. `platform` such as linux/amd64; `digest` over everything here.
+    """The layers of one image, from stable to volatile.
 
-    `source` is the file name of the spec, `reference` the image's main name; `version` (of envbuild) and `uv` are those
-    that made it.
+    `platform` such as linux/amd64; `digest` over everything here but its own label.
+    `source` is the file name of the spec, `reference` the image's main name, `version` that of envbuild.
     """
 
     name: str
@@ -151,4 +157,3 @@ class Plan:
     source: str = "spec.yml"
     reference: str = ""
     version: str = ""
-    uv: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envbuild.plan.model import PipLayer, UserLayer
+from envbuild.plan.model import BaseLayer, EnvLayer, PipLayer, UserLayer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +36,10 @@ def notes_of(lock: Lock, layers: Sequence[Layer], budget: int) -> tuple[str, ...
             f"built from source: {_some(sorted(built))}; that takes longer, may need compilers (`apt:`), "
             "and what it is built with is not locked"
         )
-    if len(layers) - 1 > budget:
+    count = sum(not isinstance(layer, BaseLayer | EnvLayer) for layer in layers)
+    if count > budget:
         notes.append(
-            f"{len(layers) - 1} layers on top of the base, more than the {budget} planned for (engines stop near 125); "
+            f"{count} layers on top of the base, more than the {budget} planned for (engines stop near 125): "
             "put steps of `run:` together"
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Where files of the user's lie in a build context: names that no Dockerfile rule (globs, `$`, spaces) can misread. Pure."""
+"""Where the user's files lie in a build context: under names no rule of Dockerfiles can misread. Pure."""
 
 from __future__ import annotations
 

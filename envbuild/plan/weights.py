@@ -1,6 +1,7 @@
 """How heavy a Python package is and how often it changes: a locked package in, bytes and a kind out. Pure.
 
-Sizes come from the lock. Where an index did not tell one, a rough guess by name stands in: it decides only about layers.
+Sizes come from the lock. Where nobody told one, a rough guess by name stands in: it decides about layers
+only.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _FRAMEWORKS = frozenset(
         *("jax", "jaxlib", "tensorflow", "cupy", "onnxruntime-gpu", "paddlepaddle", "paddlepaddle-gpu"),
     ]
 )
-# Large, and released every week or two: below the large ones that stay for months, else each release takes those along.
+# Large, and released every week or two: below the large ones that stay for months, to leave those cached.
 _RESTLESS = frozenset(
     [
         *(
@@ -95,8 +96,8 @@ def weight(package: LockedPackage) -> int:
 def kind(package: LockedPackage) -> Kind:
     """Which group a package belongs to.
 
-    By size first: a small package costs nothing to install again, whatever its name, and a change of it must not take a
-    heavy layer along.
+    By size first: a small package costs nothing to install again, whatever its name, and a change of it
+    must not take a heavy layer along.
     """
     bytes_, name = weight(package), package.name
     if bytes_ < MEDIUM:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Step:
     """Which Dockerfile lines (from 1, both ends included) came from which part of the spec.
 
-    `key` is a key path in the user's words (`apt`, `run[1]`, `pip`), `line` its line in the spec (0: none);
+    `key` is a key path in the user's words (`apt`, `run[1]`, `pip`), `line` its line in the spec (0: none).
     """
 
     title: str
@@ -38,7 +38,6 @@ class BuildContext:
     """A Dockerfile and the files beside it.
 
     dockerfile  its text
-    public      its text for a context that is given away without uv: the same, with uv from its public image
     files       path in the context → content, for what envbuild makes itself
     copies      path in the context → file or folder of the user's, for `copy:`
     steps       from Dockerfile lines back to the spec
@@ -53,4 +52,3 @@ class BuildContext:
     digest: str
     platform: str
     needs_uv: bool = False
-    public: str = ""

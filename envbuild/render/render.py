@@ -25,7 +25,7 @@ from envbuild.plan.model import (
     RunLayer,
     UserLayer,
 )
-from envbuild.render.model import BuildContext, Step
+from envbuild.render.model import BuildContext, CopySource, Step
 from envbuild.render.quoting import comment, docker_path, docker_word, json_words, shell_word
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envbuild.plan.model import Plan
-    from envbuild.render.copies import CopySource
 
 _TEMPLATES = {
     BaseLayer: ("base", "base image"),
