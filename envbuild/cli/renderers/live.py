@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _WIDTH = 100  # wider than this, the times at the right are too far from their names
+_MARGIN = 4  # the terminal's own echo of ^C must not wrap a full line: rich would then erase one line too few
 _TAIL = 3  # log lines shown below a running step
 
 
@@ -171,7 +172,7 @@ class LiveRenderer:
 
     def _row(self, sign: str, style: str, name: str, detail: str, spent: str) -> Table:
         row = Table.grid(padding=(0, 1))
-        row.width = min(self._console.width, _WIDTH)
+        row.width = min(self._console.width - _MARGIN, _WIDTH)
         row.add_column(width=3, justify="right", no_wrap=True)
         row.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
         row.add_column(justify="right", overflow="ellipsis", no_wrap=True)
@@ -187,5 +188,5 @@ class LiveRenderer:
             overflow="fold" if wrap else "ellipsis",
         )
         if not wrap:
-            text.truncate(self._console.width, overflow="ellipsis")
+            text.truncate(self._console.width - _MARGIN, overflow="ellipsis")
         return text

@@ -87,7 +87,7 @@ def test_json_lines() -> None:
     )
 
 
-def console(stream: io.StringIO, width: int = 60, height: int = 24) -> Console:
+def console(stream: io.StringIO, width: int = 64, height: int = 24) -> Console:
     return Console(
         file=stream, width=width, height=height, force_terminal=True, color_system=None, highlight=False
     )
