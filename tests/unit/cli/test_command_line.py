@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -61,12 +61,15 @@ def test_help_is_fast_and_imports_nothing_heavy(envbuild: Shell) -> None:
         [sys.executable, "-c", code], env=envbuild.environ, capture_output=True, text=True, check=True
     )
     assert ran.stdout.splitlines()[-1] == "set() 0"
-    times = []
-    for _ in range(3):
-        begun = time.monotonic()
-        envbuild("--help")
-        times.append(time.monotonic() - begun)
-    assert min(times) < 0.25
+    assert min(processor_seconds(envbuild) for _ in range(3)) < 0.25
+
+
+def processor_seconds(envbuild: Shell) -> float:
+    """What one call for help costs, by the processor's clock: the wall's counts other work too."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    envbuild("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_help_lists_every_command_with_a_whole_sentence(envbuild: Shell) -> None:
