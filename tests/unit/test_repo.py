@@ -101,8 +101,9 @@ def test_wheel_carries_the_templates_and_finds_them(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         archive.extractall(tmp_path / "installed")
-    templates = {path.name for path in (ROOT / "dockerfiles").iterdir()}
-    assert {Path(name).name for name in names if name.startswith("envbuild/_dockerfiles/")} == templates
+    folder = ROOT / "dockerfiles"
+    templates = {f"envbuild/_dockerfiles/{path.relative_to(folder)}" for path in folder.rglob("*") if path.is_file()}
+    assert {name for name in names if name.startswith("envbuild/_dockerfiles/")} == templates
     assert any(name.endswith("/LICENSE") for name in names)
     shutil.rmtree(checkout)
     program = (
