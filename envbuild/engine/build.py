@@ -92,9 +92,9 @@ def build_error(text: str, step: Tracked | None, spec: str) -> EnvbuildError:
     if is_disk_full(text) or any(is_disk_full(line) for line in log):
         return EngineError(f"the engine's disk is full (at the step: {title or 'export'})", hint=DISK_HINT)
     if step and (step.name.startswith(METADATA) or step.place.keyword == "FROM"):
-        reference = step.name.removeprefix(METADATA).split(" FROM ")[-1]
+        reference = step.name.removeprefix(METADATA).split("FROM ")[-1].split()[0]
         return BaseUnavailable(
-            f"the base image {reference} cannot be had: {step.error or text}",
+            f"the base image {reference} cannot be had: {(step.error or text).strip()}",
             hint="log in to its registry (`docker login`), or name a mirror for it in the site config",
         )
     code = exit_code(text)

@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 _STEP = re.compile(r"^(?:\[(?P<stage>\d+)/\d+\] )?STEP (?P<number>\d+)/\d+: (?P<text>.*)$", re.DOTALL)
 CACHED = "--> Using cache"
-SECRETS = ".envbuild-secrets"
+# In the root of the context: Podman moves the file to the folder above it, under the same path.
+PREFIX = ".envbuild-secret-"
 
 
 class ClassicBuild:
-    """One build, told to `tracker`. buildah runs one step at a time, so the step at hand is the last one
-    named.
-    """
+    """One build, told to `tracker`. The step at hand is the last one named: buildah runs one at a time."""
 
     def __init__(
         self, transport: Transport, credentials: Credentials, steps: Steps, tracker: Tracker
@@ -46,15 +45,23 @@ class ClassicBuild:
         self._rest = ""
 
     def run(self, context: BuildContext, request: BuildRequest) -> str:
-        """Build; returns the image id. Raises BuildFailed, Refused, OSError; closing the connection stops
-        podman.
+        """Build; returns the image id. Raises BuildFailed, Refused, OSError.
+
+        Closing the connection stops Podman between two steps only; nothing stops the step that it is at.
         """
-        extra = {f"{SECRETS}/{name}": content for name, content in request.secrets.items()}
+        try:
+            return self._build(context, request)
+        except KeyboardInterrupt:
+            self._tracker.notice("Podman still finishes the step that it is at, then stops")
+            raise
+
+    def _build(self, context: BuildContext, request: BuildRequest) -> str:
+        extra = {f"{PREFIX}{name}": content for name, content in request.secrets.items()}
         entries = context_entries(context, request.uv_binary, extra)
         query = common_query(request, context.platform)
         if extra:
             query.append(
-                ("secrets", json.dumps([f"id={name},src={SECRETS}/{name}" for name in request.secrets]))
+                ("secrets", json.dumps([f"id={name},src={PREFIX}{name}" for name in request.secrets]))
             )
 
         def send(call: Call) -> None:

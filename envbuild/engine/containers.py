@@ -34,6 +34,8 @@ STDOUT, STDERR = 1, 2
 SECRETS = "/run/secrets"
 # An engine hears of a process that was killed for memory a moment after it ended.
 OOM_WAIT = 1.0
+REMOVAL = 15.0
+HTTP_CONFLICT = 409
 
 
 def labels(purpose: str) -> dict[str, str]:
@@ -173,20 +175,27 @@ class Containers:
             self.remove(container)
 
     def remove(self, container: str) -> None:
-        """Remove a container at once; one that is gone or going is fine."""
+        """Remove a container and see it gone; fine if it is gone or going already."""
         import docker.errors
         import requests.exceptions
 
-        for _ in range(2):
+        until = time.monotonic() + REMOVAL
+        while True:
             try:
                 self.api.remove_container(container, force=True, v=True)
+            except docker.errors.NotFound:
+                return
             except docker.errors.APIError as error:
-                if error.status_code in {404, 409}:  # gone, or its removal is under way
-                    return
-                raise
+                # 409: it removes itself just now, so the next attempt finds it gone.
+                if error.status_code != HTTP_CONFLICT or time.monotonic() > until:
+                    raise
             except requests.exceptions.ConnectionError:
-                continue  # a pooled connection that an interrupt left in the middle of something
-            return
+                # A pooled connection that an interrupt left in the middle of something: the next one is new.
+                if time.monotonic() > until:
+                    raise
+            else:
+                return
+            time.sleep(0.02)
 
     def oom_killed(self, container: str, *, wait: bool) -> bool:
         """Whether a process in the container was killed for want of memory; the engine's events tell.

@@ -153,10 +153,12 @@ class Sandbox:
         """Remove the container, whatever runs in it."""
         container, self._container = self._container, ""
         idle, self._idle = self._idle, None
-        if idle:
-            idle.release()
-        if container:
-            self._containers.remove(container)
+        try:
+            if container:
+                self._containers.remove(container)
+        finally:
+            if idle:
+                idle.release()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from envbuild.events import StepDone, StepFailed, StepLog, StepProgress, StepStarted
+from envbuild.events import Notice, StepDone, StepFailed, StepLog, StepProgress, StepStarted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +115,10 @@ class Tracker:
         step.lines.append(line)
         if step.id:
             self._sink(StepLog(id=step.id, line=line))
+
+    def notice(self, text: str) -> None:
+        """Warn of something outside any step."""
+        self._sink(Notice(level="warning", text=text))
 
     def close(self, reason: str) -> None:
         """End what has not ended: the build is over."""

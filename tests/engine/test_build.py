@@ -11,6 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 from support.contexts import Recorder, context
+from support.processes import running_commands
 
 from envbuild.engine.connect import connect
 from envbuild.engine.engine import Engine
@@ -220,34 +221,20 @@ def test_a_secret_that_was_not_given_fails_only_what_requires_it(engine: Engine,
         engine.build(context(required), BuildRequest())
 
 
-def processes(api: docker.APIClient) -> list[str]:
-    """Commands that run in containers on an engine of this machine, BuildKit's own included."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
-            except OSError:
-                continue
-    return found
-
-
-def test_ctrl_c_stops_the_step_on_the_engine_within_a_second(
-    engine: Engine, api: docker.APIClient, base_image: str
-) -> None:
+def test_ctrl_c_stops_the_step_on_the_engine_within_a_second(engine: Engine, base_image: str) -> None:
     marker = f"sleep 600.{uuid.uuid4().int % 10**9}"
     seen = Recorder()
 
     def sink(event: Event) -> None:
         seen(event)
         if isinstance(event, StepLog) and event.line == "begun":
-            assert any(marker in line for line in processes(api)), "the engine runs on another machine"
+            assert any(marker in line for line in running_commands()), "the engine runs on another machine"
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         engine.build(context(f"FROM {base_image}\nRUN echo begun; {marker}\n"), BuildRequest(), sink)
     stopped = time.monotonic()
-    while any(marker in line for line in processes(api)):
+    while any(marker in line for line in running_commands()):
         assert time.monotonic() - stopped < 1, "the step still runs on the engine"
         time.sleep(0.02)
     seen.check()

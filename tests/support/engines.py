@@ -47,45 +47,54 @@ def own_dockerd() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def own_podman(folder: Path) -> Iterator[str]:
-    """`podman system service` with its own store and configuration in `folder`. Raises DidNotStart."""
+def own_podman() -> Iterator[str]:
+    """`podman system service` with its store and configuration in a folder of its own. Raises DidNotStart."""
     if os.geteuid() != 0 or not shutil.which("podman"):
         raise DidNotStart("podman is not installed, or this is not root")
-    run = Path(tempfile.mkdtemp(prefix="envbuild-podman-"))  # unix sockets have short paths
-    (folder / "containers.conf").write_text(_PODMAN_CONF.format(run=run))
-    (folder / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\nrunroot = "{run}/run"\ngraphroot = "{folder}/store"\n'
-    )
-    (folder / "registries.conf").write_text(
-        'unqualified-search-registries = ["docker.io"]\nshort-name-mode = "permissive"\n'
-    )
-    (folder / "policy.json").write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+    folder = Path(tempfile.mkdtemp(prefix="envbuild-podman-"))
+    files = {
+        "containers.conf": _PODMAN_CONF.format(folder=folder),
+        "storage.conf": _STORAGE_CONF.format(folder=folder),
+        "registries.conf": 'unqualified-search-registries = ["docker.io"]\nshort-name-mode = "permissive"\n',
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
     environment = {
         **os.environ,
         "CONTAINERS_CONF": f"{folder}/containers.conf",
         "CONTAINERS_STORAGE_CONF": f"{folder}/storage.conf",
         "CONTAINERS_REGISTRIES_CONF": f"{folder}/registries.conf",
     }
-    socket = run / "podman.sock"
+    socket = folder / "podman.sock"
     argv = ["podman", "system", "service", "-t", "0", f"unix://{socket}"]
     try:
-        with server(argv, log=run / "log", ready=lambda: listens(str(socket)), environment=environment):
+        with server(argv, log=folder / "log", ready=lambda: listens(str(socket)), environment=environment):
             yield f"unix://{socket}"
     finally:
-        shutil.rmtree(run, ignore_errors=True)
+        # Podman's own way: it knows its mounts.
+        reset = ["podman", "system", "reset", "--force"]
+        subprocess.run(reset, env=environment, capture_output=True, check=False, timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-# runc: crun refuses hybrid cgroups. Ulimits: the default asks for more than a container's root may have.
+_STORAGE_CONF = """
+[storage]
+driver = "overlay"
+runroot = "{folder}/run"
+graphroot = "{folder}/store"
+"""
+# runc: crun refuses hybrid cgroups. No delay: what outlives the service would make its folder again. No
+# ulimits: podman's own may exceed what a confined root may have.
 _PODMAN_CONF = """
 [containers]
-default_ulimits = ["nofile=1024:4096"]
+default_ulimits = []
 netns = "host"
-cgroups = "disabled"
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-tmp_dir = "{run}/tmp"
+exit_command_delay = 0
+tmp_dir = "{folder}/tmp"
 """
 
 
@@ -116,5 +125,7 @@ def have_base(url: str, cache: Path) -> str:
             api.inspect_image(BASE)
         except docker.errors.ImageNotFound:
             repository, _, tag = BASE.partition(":")
-            api.import_image_from_file(str(base_tar(cache)), repository=repository, tag=tag)
+            said = api.import_image_from_file(str(base_tar(cache)), repository=repository, tag=tag)
+            # Podman takes no notice of the tag; both end with the image's id.
+            api.tag(json.loads(said.splitlines()[-1])["status"], repository, tag)
     return BASE
