@@ -1,19 +1,19 @@
 #!/bin/sh
-# python.sh SOURCE REQUEST: an empty environment in /opt/env on the Python that the lock names.
+# python.sh SOURCE REQUEST: an empty environment in /opt/env, on the Python that the lock names. Run by site.sh.
 # SOURCE base or apt: REQUEST is a path in the image; SOURCE managed: REQUEST is a version of uv's own builds.
 set -eu
-umask 022
 source=$1 request=$2
-export UV_NO_CONFIG=1
+uv=/dev/shm/envbuild/uv
 if [ "$source" = managed ]; then
-    # Not under /root: everybody must be able to read it.
-    export UV_PYTHON_INSTALL_DIR=/opt/python
-    /run/envbuild/uv python install --no-bin "$request"
-    /run/envbuild/uv venv --quiet --managed-python --no-project --python "$request" /opt/env
+    # Not under /root, where uv would put it: everybody must be able to read it.
+    export UV_PYTHON_INSTALL_DIR=/opt/python UV_PYTHON_CACHE_DIR="$UV_CACHE_DIR/python" UV_PYTHON_INSTALL_BIN=0
+    UV_PYTHON_DOWNLOADS=manual "$uv" python install "$request"
+    rm -rf /opt/python/.temp /opt/python/.lock /opt/python/.gitignore
+    "$uv" venv --no-project --managed-python --python "$request" /opt/env
 else
-    UV_CACHE_DIR=/tmp/uv-cache UV_PYTHON_DOWNLOADS=never /run/envbuild/uv venv --quiet --no-project --python "$request" /opt/env
-    rm -rf /tmp/uv-cache
+    "$uv" venv --no-project --no-cache --python "$request" /opt/env
 fi
-# Debian's /etc/profile resets PATH for login shells; clusters start those.
+# Debian's /etc/profile resets PATH for login shells, which clusters start.
 mkdir -p /etc/profile.d
-echo 'export PATH="/opt/env/bin:$PATH"' > /etc/profile.d/envbuild.sh
+# shellcheck disable=SC2016  # to be expanded by the shell that reads the file
+echo 'case "$PATH" in /opt/env/bin:*) ;; *) export PATH="/opt/env/bin:$PATH" ;; esac' >/etc/profile.d/envbuild.sh

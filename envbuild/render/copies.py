@@ -1,7 +1,7 @@
 """The user's own files for `copy:`: a spec → where they are and a digest of what is in them. Reads files.
 
-Folders are taken whole: there is no `.dockerignore`, a spec names what it copies. Symlinks inside a folder stay
-links; one that a spec names is followed.
+Folders are taken whole: there is no `.dockerignore`, a spec names what it copies. Symlinks inside a folder
+stay links; one that a spec names is followed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,14 @@
-"""How values get into a Dockerfile unharmed: filters for shell words, Dockerfile words, JSON and comments. Pure.
+"""How values get into a Dockerfile unharmed: the filters of the templates. Pure; text in, text for one line
+out.
 
-A Dockerfile has three languages in it. `RUN sh -c` lines are shell; ENV, LABEL, COPY, WORKDIR and USER go through the builder's own
-word parser, which knows quotes, backslashes and `$`; ENTRYPOINT, CMD and exec-form RUN are JSON and nothing else.
+A Dockerfile holds four languages. `RUN …` lines are shell. ENV, LABEL, ARG, USER and WORKDIR go through the
+builder's own word parser, which knows quotes, backslashes and `$`. COPY in JSON form is JSON, and then each
+of its words goes through that parser, too. RUN, ENTRYPOINT and CMD in JSON form are JSON and nothing else.
+A line ends at its line break whatever the quotes, so what holds one fits into the last of these only; the
+others raise `UnwritableError`.
+
+What a filter returns is `Written`; templates can print nothing else (`only_written`), so that none is
+forgotten.
 """
 
 from __future__ import annotations
@@ -11,42 +18,75 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from envbuild.errors import BuildError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SPECIAL = re.compile(r"""(["'$\\])""")
-_BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_/.][A-Za-z0-9_/.:@%+,-]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def shell_word(value: object) -> str:
-    """One word of a POSIX shell on one line. Raises BuildError for text that a Dockerfile line cannot carry."""
-    return shlex.quote(_one_line(str(value)))
+class UnwritableError(ValueError):
+    """A value that no Dockerfile line can hold; its text says why, to follow the name of what holds it."""
 
 
-def docker_word(value: object) -> str:
-    """One double-quoted word of ENV, LABEL, WORKDIR, USER, ARG: no `$` is expanded in it."""
-    text = _one_line(str(value))
-    return '"' + re.sub(r'(["$\\])', r"\\\1", text) + '"'
+class Written(str):
+    """Text that may be printed into a Dockerfile as it is."""
+
+    __slots__ = ()
 
 
-def docker_path(value: object) -> str:
-    """One word of COPY's JSON form, whose words the builder parses once more after JSON."""
-    return json.dumps(_SPECIAL.sub(r"\\\1", _one_line(str(value))), ensure_ascii=False)
+def shell_word(value: str) -> Written:
+    """One word of a POSIX shell."""
+    return Written(shlex.quote(_one_line(value)))
 
 
-def json_words(values: Sequence[str]) -> str:
-    """The JSON form of RUN, ENTRYPOINT and CMD. Any text fits; line ends are escaped."""
-    return json.dumps(list(values), ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
+def docker_word(value: str) -> Written:
+    """One word of ENV, LABEL, ARG, USER or WORKDIR, in which nothing is expanded; quoted where it must be."""
+    text = _one_line(value)
+    if _PLAIN.fullmatch(text):
+        return Written(text)
+    return Written('"' + re.sub(r'(["$\\])', r"\\\1", text) + '"')
 
 
-def comment(value: object) -> str:
-    """Text that stays on its comment line."""
-    return _BREAKS.sub(" ", str(value)).strip()
+def docker_path(value: str) -> Written:
+    """One word of COPY's JSON form. Globs in a source are not escaped: sources get names without any."""
+    return _json(re.sub(r"""(["'$\\])""", r"\\\1", _one_line(value)))
+
+
+def json_words(values: Sequence[str]) -> Written:
+    """The JSON form of RUN, ENTRYPOINT and CMD: any text but NUL fits, line breaks included."""
+    return Written("[" + ", ".join(_json(value) for value in values) + "]")
+
+
+def comment(value: str) -> Written:
+    """Text that stays on its comment line: what cannot be printed is escaped."""
+    return Written("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value))
+
+
+def only_written(value: object) -> object:
+    """For templates: refuses to print what no filter has seen. Numbers and nothing are fine."""
+    if isinstance(value, Written | int):
+        return value
+    raise TypeError(f"a template prints {value!r}, which went through no filter of quoting.py")
+
+
+def _json(text: str) -> Written:
+    """A JSON string without line breaks of any kind, and without `<<`, which newer builders may take for a
+    heredoc."""
+    _carried(text, "\0")
+    inside = json.dumps(text, ensure_ascii=False)
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in inside)
+    return Written(shown.replace("<<", "<\\u003c"))
 
 
 def _one_line(text: str) -> str:
-    if match := _BREAKS.search(text):
-        raise BuildError(f"{text!r} cannot be written into a Dockerfile: it holds {match.group()!r}", hint="write it on one line")
+    return _carried(text, "\0\n\r")
+
+
+def _carried(text: str, refused: str) -> str:
+    for character, said in (("\0", "a NUL character"), ("\n", "a line break"), ("\r", "a carriage return")):
+        if character in refused and character in text:
+            raise UnwritableError(f"{text[:60]!r} holds {said}, which no line of a Dockerfile can carry")
+    if _SURROGATE.search(text):
+        raise UnwritableError(f"{text[:60]!r} holds half a character, which is no valid text")
     return text

@@ -1,7 +1,7 @@
 """Stage 4's verb: `render(plan, templates, copies) → BuildContext`. Pure but for reading the templates.
 
-Every layer is rendered by its own template into a block of lines; the blocks in order are the Dockerfile, and the place of each
-block tells which part of the spec a failing line came from.
+Every layer is rendered by its own template into a block of lines; the blocks in order are the Dockerfile,
+and the place of each block tells which part of the spec a failing line came from.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import textwrap
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from envbuild.errors import Problem, SpecError
 from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
@@ -25,8 +27,10 @@ from envbuild.plan.model import (
     RunLayer,
     UserLayer,
 )
+from envbuild.plan.paths import safe_name
+from envbuild.render import quoting
 from envbuild.render.model import BuildContext, CopySource, Step
-from envbuild.render.quoting import comment, docker_path, docker_word, json_words, shell_word
+from envbuild.render.quoting import UnwritableError, Written, comment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,8 +49,11 @@ _TEMPLATES = {
     CopyLayer: ("copy", "copy"),
     MetadataLayer: ("metadata", "spec, lock and labels"),
 }
-_WIDTH = 120
+_WIDTH = 112
+_SHORT = 60
 CONTEXT_LABEL = "dev.envbuild.context"
+SITE = ("/bin/sh", "/dev/shm/envbuild/scripts/site.sh")  # noqa: S108  # a mount in the step, as in mounts.j2
+_L = TypeVar("_L", bound=Layer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +61,9 @@ class _Block:
     """Lines of the Dockerfile, what they are for, and the key of the spec that they come from."""
 
     text: str
-    title: str
-    key: str
+    title: str = ""
+    key: str = ""
+    line: int = 0
 
 
 def render(
@@ -63,27 +71,23 @@ def render(
     templates: Path,
     *,
     copies: Mapping[str, CopySource],
-    line_of: Callable[[str], int] = lambda key: 0,
+    line_of: Callable[[str], int] = lambda key: 0,  # noqa: ARG005
     uv_image: str | None = None,
 ) -> BuildContext:
     """The build context of `plan`.
 
-    `line_of` says on which line of the spec a key such as `run[1]` stands (0: nowhere). uv comes from the context (the engine room or
-    `write_context` puts the binary there), or from the public image `uv_image`.
+    line_of   on which line of the spec a key such as `run[1]` stands (0: nowhere)
+    uv_image  a public image to take uv from; else it comes from the context, where engine or
+    `write_context` put it
+
+    Raises SpecError for a value that no Dockerfile can carry.
     """
-    environment = _environment(templates, plan.platform)
-    base = next(layer for layer in plan.layers if isinstance(layer, BaseLayer))
-    metadata = next(layer for layer in plan.layers if isinstance(layer, MetadataLayer))
-    version = dict(metadata.labels).get("dev.envbuild.version", "")
-    head = environment.get_template("head.j2").render(name=plan.name, version=version, base=base)
-    uv = environment.get_template("uv.j2").render(uv_image=uv_image)
-    front = [_Block(text=head, title="", key=""), _Block(text=uv, title="uv", key="")]
-    blocks = [*front, *_blocks(environment, plan.layers, copies, line_of)]
+    writer = _Writer(plan, templates, copies, line_of)
+    blocks = [writer.head(), writer.uv(uv_image), *(writer.block(layer) for layer in plan.layers)]
     files = {**_files(plan), **_scripts(templates)}
     digest = _digest(blocks, files, copies, plan.platform)
-    labelled = replace(metadata, labels=(*metadata.labels, (CONTEXT_LABEL, digest)))
-    blocks[-1] = next(iter(_blocks(environment, (labelled,), copies, line_of)))
-    text, steps = _joined(blocks, line_of)
+    blocks[-1] = writer.block(_labelled(plan, digest))
+    text, steps = _joined(blocks)
     return BuildContext(
         dockerfile=text,
         files=files,
@@ -95,23 +99,29 @@ def render(
     )
 
 
+def _labelled(plan: Plan, digest: str) -> MetadataLayer:
+    """The last layer, with the digest of all that the image is made from, which it cannot be part of
+    itself."""
+    metadata = _the(MetadataLayer, plan)
+    return replace(metadata, labels=(*metadata.labels, (CONTEXT_LABEL, digest)))
+
+
 def _environment(templates: Path, platform: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
+        finalize=quoting.only_written,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701  # Dockerfiles are no HTML; every value goes through a filter of quoting.py
+        autoescape=False,  # noqa: S701  # Dockerfiles are no HTML; `finalize` sees that every value is quoted
+        auto_reload=False,
     )
-    environment.filters |= {
-        "shell_word": shell_word,
-        "docker_word": docker_word,
-        "docker_path": docker_path,
-        "json_words": json_words,
-        "comment": comment,
-        "packed": _packed,
-    }
-    environment.globals["cache_key"] = platform.replace("/", "-")
+    for each in (quoting.shell_word, quoting.docker_word, quoting.docker_path, quoting.json_words, comment):
+        environment.filters[each.__name__] = each
+    environment.filters["packed"] = _packed
+    environment.filters["prose"] = _prose
+    environment.filters["written"] = Written  # for macros: what they print has been through filters inside
+    environment.globals["cache_key"] = Written(platform.replace("/", "-"))
     return environment
 
 
@@ -120,48 +130,116 @@ def _packed(words: Iterable[str]) -> list[str]:
     return textwrap.wrap(" ".join(words), _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _blocks(
-    environment: Environment, layers: Sequence[Layer], copies: Mapping[str, CopySource], line_of: Callable[[str], int]
-) -> Iterable[_Block]:
-    numbers = iter(range(1, len(layers) + 1))
-    for layer in layers:
+def _prose(text: str) -> Written:
+    """A sentence as lines of comment."""
+    return Written("\n".join(f"# {line}" for line in _packed([comment(text)])))
+
+
+class _Writer:
+    """Turns layers into blocks, each by the template of its kind."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        templates: Path,
+        copies: Mapping[str, CopySource],
+        line_of: Callable[[str], int],
+    ) -> None:
+        self._plan = plan
+        self._copies = copies
+        self._line_of = line_of
+        self._environment = _environment(templates, plan.platform)
+        self._folders = dict(zip(map(id, _pip_layers(plan)), _pip_folders(plan), strict=True))
+
+    def head(self) -> _Block:
+        """Comments for the reader, and the ARG that FROM needs."""
+        return self._block("head", _Block(text=""), base=_the(BaseLayer, self._plan))
+
+    def uv(self, image: str | None) -> _Block:
+        """The stage that uv is mounted from."""
+        return self._block("uv", _Block(text="", title="uv"), uv_image=image)
+
+    def block(self, layer: Layer) -> _Block:
+        """The block of one layer."""
         template, title = _TEMPLATES[type(layer)]
-        key, more = _about(layer, copies)
-        if isinstance(layer, PipLayer):
-            more = {"file": _pip_file(next(numbers), layer)}
-        line = line_of(key) if key else 0
-        where = f" (spec.yml:{line} {key})" if line else ""
-        text = environment.get_template(f"{template}.j2").render(layer=layer, where=where, **more)
-        yield _Block(text=text, title=_title(title, layer), key=key)
+        key = _key(layer)
+        empty = _Block(text="", title=_title(title, layer), key=key, line=self._line_of(key) if key else 0)
+        return self._block(template, empty, layer=layer, **self._more(layer))
+
+    def _block(self, template: str, block: _Block, **values: Any) -> _Block:
+        where = f" ({self._plan.source}:{block.line} {block.key})" if block.line else ""
+        try:
+            text = self._environment.get_template(f"{template}.j2").render(
+                plan=self._plan, where=comment(where), **values
+            )
+        except UnwritableError as error:
+            todo = "write it without that, or set it in a step of `run:`"
+            problem = Problem(
+                file=self._plan.source, line=block.line, path=block.key, what=str(error), todo=todo
+            )
+            raise SpecError([problem]) from error
+        return replace(block, text=text.strip("\n"))
+
+    def _more(self, layer: Layer) -> dict[str, Any]:
+        """What the template of a layer needs besides the layer."""
+        match layer:
+            case PipLayer():
+                return {"folder": self._folders[id(layer)]}
+            case EnvLayer():
+                variables = [(name, value) for name, value in layer.env if name != "PATH"]
+                workdir = _the(UserLayer, self._plan).workdir
+                return {"path": dict(layer.env)["PATH"], "variables": variables, "workdir": workdir}
+            case RunLayer():
+                # A command that begins with - or + would be taken for options of the shell.
+                ends = ("--",) if layer.command.startswith(("-", "+")) else ()
+                return {"command": (*SITE, "/bin/sh", "-ec", *ends, layer.command)}
+            case CopyLayer():
+                return {"target": self._target(layer)}
+            case MetadataLayer():
+                # By number: Kubernetes believes only a number not to be root.
+                uid = _the(UserLayer, self._plan).uid
+                return {"user": str(uid) if uid else "root"}
+            case _:
+                return {}
+
+    def _target(self, layer: CopyLayer) -> str:
+        """Where COPY puts it: a folder's content goes into the target; a file into a folder keeps its
+        name."""
+        source = self._copies.get(layer.source)
+        if source is not None and source.folder:
+            return f"{layer.target.rstrip('/')}/"
+        if layer.target.endswith("/"):
+            return layer.target + PurePosixPath(layer.origin).name
+        return layer.target
 
 
-def _pip_file(number: int, layer: PipLayer) -> str:
-    return f"pip/{number:02}-{layer.name}.toml"
+def _the(kind: type[_L], plan: Plan) -> _L:
+    """The one layer of a kind that every plan has."""
+    return next(layer for layer in plan.layers if isinstance(layer, kind))
 
 
-def _about(layer: Layer, copies: Mapping[str, CopySource]) -> tuple[str, dict[str, Any]]:
-    """The key of the spec that a layer comes from, and what its template needs besides the layer."""
+def _key(layer: Layer) -> str:
+    """The key of the spec that a layer comes from."""
     match layer:
         case AptLayer():
-            return "apt", {"resolved": all("=" in package for package in layer.packages)}
-        case UserLayer():
-            return "user", {}
-        case PythonLayer():
-            return "python", {}
-        case PipLayer():
-            return "pip", {}
-        case EnvLayer():
-            return "env", {}
+            return layer.key
         case RunLayer():
-            return f"run[{layer.index}]", {}
+            return f"run[{layer.index}]"
         case CopyLayer():
-            # A folder's content goes into the target; with a slash at its end the builder makes it a folder, too.
-            folder = layer.source in copies and copies[layer.source].folder
-            return f"copy[{layer.index}]", {"target": f"{layer.target.rstrip('/')}/" if folder else layer.target}
-        case BaseLayer():
-            return "base", {}
+            return f"copy[{layer.index}]"
+        case MetadataLayer():
+            return ""
         case _:
-            return "", {}
+            return _TEMPLATES[type(layer)][0]
+
+
+def _pip_layers(plan: Plan) -> list[PipLayer]:
+    return [layer for layer in plan.layers if isinstance(layer, PipLayer)]
+
+
+def _pip_folders(plan: Plan) -> list[str]:
+    """Where each group's lock lies: a folder, since uv wants the file itself to be called pylock.toml."""
+    return [f"pip/{at:02}-{safe_name(layer.name)}" for at, layer in enumerate(_pip_layers(plan), 1)]
 
 
 def _title(title: str, layer: Layer) -> str:
@@ -173,27 +251,32 @@ def _title(title: str, layer: Layer) -> str:
         case PythonLayer():
             return f"Python {layer.version} environment"
         case RunLayer():
-            return f"run {layer.index + 1}: {comment(layer.command)[:60]}"
+            return f"run {layer.index + 1}: {_short(layer.command)}"
         case CopyLayer():
-            return f"copy to {layer.target}"
+            return f"copy {comment(layer.origin)}"
         case _:
             return title
 
 
+def _short(command: str) -> str:
+    text = comment(" ".join(command.split()))
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
 def _files(plan: Plan) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    numbers = iter(range(1, len(plan.layers) + 1))
-    for layer in plan.layers:
-        if isinstance(layer, PipLayer):
-            files[_pip_file(next(numbers), layer)] = layer.lock_toml.encode()
-        elif isinstance(layer, MetadataLayer):
-            files["envbuild/spec.yml"] = layer.spec_text.encode()
-            files[f"envbuild/{layer.lock_name}"] = layer.lock_text.encode()
-    return files
+    metadata = _the(MetadataLayer, plan)
+    locks = zip(_pip_folders(plan), _pip_layers(plan), strict=True)
+    return {
+        **{f"{folder}/pylock.toml": layer.lock_toml.encode() for folder, layer in locks},
+        "envbuild/spec.yml": metadata.spec_text.encode(),
+        f"envbuild/{metadata.lock_name}": metadata.lock_text.encode(),
+    }
 
 
 def _scripts(templates: Path) -> dict[str, bytes]:
-    return {f"scripts/{path.name}": path.read_bytes() for path in sorted((templates / "scripts").glob("*.sh"))}
+    return {
+        f"scripts/{path.name}": path.read_bytes() for path in sorted((templates / "scripts").glob("*.sh"))
+    }
 
 
 def _digest(
@@ -209,15 +292,12 @@ def _digest(
     return f"sha256:{digest.hexdigest()}"
 
 
-def _joined(blocks: Sequence[_Block], line_of: Callable[[str], int]) -> tuple[str, tuple[Step, ...]]:
+def _joined(blocks: Sequence[_Block]) -> tuple[str, tuple[Step, ...]]:
     """The Dockerfile, with an empty line between blocks, and the lines of each block."""
-    steps, texts, first = [], [], 1
+    steps, first = [], 1
     for block in blocks:
-        text = block.text.strip("\n")
-        last = first + text.count("\n")
+        last = first + block.text.count("\n")
         if block.title:
-            line = line_of(block.key) if block.key else 0
-            steps.append(Step(title=block.title, first=first, last=last, key=block.key, line=line))
-        texts.append(text)
+            steps.append(Step(title=block.title, first=first, last=last, key=block.key, line=block.line))
         first = last + 2
-    return "\n\n".join(texts) + "\n", tuple(steps)
+    return "\n\n".join(block.text for block in blocks) + "\n", tuple(steps)

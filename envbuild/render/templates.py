@@ -1,4 +1,5 @@
-"""Where the templates are: beside the package in a checkout, inside it once installed. Looks at the file system."""
+"""Where the templates are: beside the package in a checkout, inside it once installed. Looks at the file
+system."""
 
 from __future__ import annotations
 
@@ -14,4 +15,6 @@ def find_templates() -> Path:
     for folder in (package.parent / "dockerfiles", package / "_dockerfiles"):
         if (folder / "head.j2").is_file():
             return folder
-    raise EnvbuildError("the Dockerfile templates are missing from this installation", hint="install envbuild again")
+    raise EnvbuildError(
+        "the Dockerfile templates are missing from this installation", hint="install envbuild again"
+    )
