@@ -11,7 +11,7 @@ help: ## Show the targets
 setup: ## Make .venv with envbuild and the tools for its development
 	@tools/setup.sh
 
-demo: setup ## Build and smoke-test examples/quickstart, an engine included if none runs
+demo: ## Build and smoke-test examples/quickstart, an engine included if none runs
 	@tools/demo.sh
 
 test: setup check ## Run all checks and all tests, those on a real engine included (ARGS= for pytest)

@@ -8,6 +8,7 @@ spec=examples/quickstart/spec.yml
 base=debian:bookworm-slim
 registry_unreachable=7
 
+tools/setup.sh
 tools/engine.sh ensure
 code=0
 .venv/bin/envbuild image "$spec" || code=$?
@@ -21,5 +22,8 @@ if [ "$code" -eq "$registry_unreachable" ]; then
     code=0
     .venv/bin/envbuild image "$spec" || code=$?
 fi
-[ "$code" -ne 0 ] || say "make demo took $SECONDS s."
+if [ "$code" -eq 0 ]; then
+    say ""
+    say "make demo took $SECONDS s. To have envbuild on PATH in this shell: source .venv/bin/activate"
+fi
 exit "$code"
