@@ -14,9 +14,10 @@ code=0
 .venv/bin/envbuild image "$spec" || code=$?
 if [ "$code" -eq "$registry_unreachable" ]; then
     say "The registry of $base is out of reach: making it from Debian packages (envbuild bootstrap $base) …"
-    if ! command -v mmdebstrap >/dev/null; then
-        can_apt || die 7 "That needs mmdebstrap: apt-get install mmdebstrap"
-        apt_install mmdebstrap
+    # Ubuntu does not have Debian's keys by itself.
+    if ! command -v mmdebstrap >/dev/null || [ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+        can_apt || die 7 "That needs two packages: apt-get install mmdebstrap debian-archive-keyring"
+        apt_install mmdebstrap debian-archive-keyring
     fi
     .venv/bin/envbuild bootstrap "$base"
     code=0
