@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
-import io
 import os
-import threading
-import zipfile
-from collections import Counter
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from support.index import Index
 
 from envbuild.errors import RegistryError
 from envbuild.images import ImageInfo, Ran
@@ -24,100 +18,6 @@ from envbuild.spec.load import load_spec
 
 PROBE = "distribution=debian:12\ncodename=bookworm\nglibc=2.36\napt=yes\n"
 DIGEST = "sha256:" + "a" * 64
-
-
-def wheel(name, version, requires=(), tag="py3-none-any"):
-    """A tiny wheel that pip and uv accept, the same bytes each time: (file name, bytes)."""
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    metadata += "".join(f"Requires-Dist: {wish}\n" for wish in requires)
-    parts = {
-        f"{name}/__init__.py": f"__version__ = {version!r}\n",
-        f"{info}/METADATA": metadata,
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
-    }
-    parts[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*parts, f"{info}/RECORD"])
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, text in parts.items():
-            archive.writestr(zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0)), text)
-    return f"{name}-{version}-{tag}.whl", buffer.getvalue()
-
-
-class Index:
-    """A PEP 503 index: pages with hashes, files, HEAD; with a login if `login` is set to `user:password`."""
-
-    def __init__(self):
-        self.files = {}
-        self.asked = Counter()
-        self.login = ""
-        index = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                self.reply()
-
-            def do_HEAD(self):
-                self.reply()
-
-            def reply(self):
-                index.asked[self.command, self.headers.get("User-Agent", "").partition("/")[0]] += 1
-                status, kind, body = index.answer(self.path, self.headers.get("Authorization", ""))
-                self.send_response(status)
-                if status == 401:
-                    self.send_header("WWW-Authenticate", "Basic")
-                self.send_header("Content-Type", kind)
-                self.send_header("Cache-Control", "no-store")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(body)
-
-            def log_message(self, *arguments):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-
-    @property
-    def host(self):
-        return f"127.0.0.1:{self._server.server_port}"
-
-    @property
-    def url(self):
-        return f"http://{self.host}/simple"
-
-    def add(self, name, version, requires=(), tag="py3-none-any"):
-        file, data = wheel(name, version, requires, tag)
-        self.files[file] = data
-
-    def answer(self, path, authorization):
-        if self.login and authorization != f"Basic {base64.b64encode(self.login.encode()).decode()}":
-            return 401, "text/plain", b"log in"
-        kind, _, name = path.strip("/").partition("/")
-        if kind == "files" and name in self.files:
-            return 200, "application/octet-stream", self.files[name]
-        found = [file for file in self.files if file.partition("-")[0].replace("_", "-") == name]
-        if kind == "simple" and found:
-            lines = (
-                f'<a href="/files/{file}#sha256={hashlib.sha256(self.files[file]).hexdigest()}">{file}</a>'
-                for file in found
-            )
-            return 200, "text/html", "\n".join(lines).encode()
-        return 404, "text/plain", b"no"
-
-    def heads(self):
-        """How often envbuild itself (and not uv) asked for a size."""
-        return self.asked["HEAD", "python-requests"]
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @dataclass
