@@ -102,7 +102,8 @@ def test_wheel_carries_the_templates_and_finds_them(tmp_path: Path) -> None:
         names = archive.namelist()
         archive.extractall(tmp_path / "installed")
     folder = ROOT / "dockerfiles"
-    templates = {f"envbuild/_dockerfiles/{path.relative_to(folder)}" for path in folder.rglob("*") if path.is_file()}
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    templates = {f"envbuild/_dockerfiles/{path}" for path in files}
     assert {name for name in names if name.startswith("envbuild/_dockerfiles/")} == templates
     assert any(name.endswith("/LICENSE") for name in names)
     shutil.rmtree(checkout)
