@@ -4,6 +4,8 @@ work. Not pure.
 
 from __future__ import annotations
 
+import http.client
+import json
 import re
 import shutil
 import time
@@ -30,8 +32,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 60
 OLDEST = {"docker": (20, 10), "podman": (4, 0)}
-# Any version that every engine takes; the two questions asked with it have not changed since.
-FIRST_API = "1.41"
+HTTP_OK = 200
 # moby/moby#47717: engines with the containerd store could not read a tar body until #49178.
 TAR_FIXED = (27, 5)
 
@@ -92,44 +93,30 @@ def _tls(files: TlsFiles) -> Any:
 
 
 def _ask(endpoint: Endpoint, found: Endpoint) -> EngineInfo:
-    import docker.errors
-    import requests.exceptions
-
+    """By our own transport: a wrong answer is told from no answer, and nothing of the SDK's is left open."""
     try:
-        client = _client(endpoint, FIRST_API)
-        try:
-            version = client.version(api_version=False)
-            if not isinstance(version, dict) or "ApiVersion" not in version:
-                raise unreachable(found, ValueError("no ApiVersion"))
-            if version.get("Os") == "windows":
-                raise EngineError(
-                    f"the engine at {found.url} runs Windows containers",
-                    hint="switch it to Linux containers (Docker Desktop: `Switch to Linux containers…`)",
-                )
-            _check_age(version, found)
-            transport = Transport(endpoint, str(version["ApiVersion"]))
-            status, body = transport.ask("GET", "/info", timeout=TIMEOUT)
-        finally:
-            client.close()
-        if status != 200:
-            raise EngineError(f"the engine at {found.url} does not say what it is (HTTP {status})")
-        return engine_info(version, _decoded(body), found)
-    except docker.errors.APIError as error:
-        raise unreachable(found, ValueError(str(error))) from error
-    except (
-        docker.errors.DockerException,
-        requests.exceptions.RequestException,
-        OSError,
-        ValueError,
-    ) as error:
+        version = _json(Transport(endpoint), "/version")
+        if version is None or "ApiVersion" not in version:
+            raise unreachable(found, ValueError("no ApiVersion"))
+        if version.get("Os") == "windows":
+            raise EngineError(
+                f"the engine at {found.url} runs Windows containers",
+                hint="switch it to Linux containers (Docker Desktop: `Switch to Linux containers…`)",
+            )
+        _check_age(version, found)
+        info = _json(Transport(endpoint, str(version["ApiVersion"])), "/info")
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise unreachable(found, error) from error
+    if info is None:
+        raise EngineError(f"the engine at {found.url} does not say what it is")
+    return engine_info(version, info, found)
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
-    import json
-
-    found = json.loads(body)
-    return found if isinstance(found, dict) else {}
+def _json(transport: Transport, path: str) -> dict[str, Any] | None:
+    """The object that an engine answers with; None for an error or anything else."""
+    status, body = transport.ask("GET", path, timeout=TIMEOUT)
+    found = json.loads(body) if status == HTTP_OK else None
+    return found if isinstance(found, dict) else None
 
 
 def _kind(version: Mapping[str, Any]) -> Literal["docker", "podman"]:

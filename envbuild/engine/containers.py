@@ -219,4 +219,5 @@ def _secrets_tar(secrets: Mapping[str, bytes]) -> bytes:
             member.mode = 0o444
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    # Without the padding behind the end mark: Podman's unpacker may be gone before it is all written.
+    return buffer.getvalue()[: tar.offset]

@@ -124,4 +124,22 @@ def write_tar(entries: Iterable[Entry], output: Writable) -> None:
             else:
                 member.size = entry.size
                 with entry.open() as content:
-                    tar.addfile(member, content)
+                    tar.addfile(member, _Whole(entry, content))
+
+
+class _Whole:
+    """Reads as much of a file as its entry promised; tarfile would call a shorter one a disk error."""
+
+    def __init__(self, entry: Entry, content: IO[bytes]) -> None:
+        self._entry = entry
+        self._content = content
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes."""
+        data = self._content.read(size)
+        if len(data) < size:
+            raise BuildError(
+                f"{self._entry.source or self._entry.path}: changed while it was being sent to the engine",
+                hint="build again when nothing writes to it",
+            )
+        return data

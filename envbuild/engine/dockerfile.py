@@ -57,8 +57,7 @@ def parse_dockerfile(text: str) -> tuple[Instruction, ...]:
     escape = "\\"
     found: list[Instruction] = []
     parts: list[str] = []
-    first = stage = 0
-    stage = -1
+    first, stage = 0, -1
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
         if number == 1 and (directive := _ESCAPE.match(line)):
@@ -73,7 +72,7 @@ def parse_dockerfile(text: str) -> tuple[Instruction, ...]:
         words = " ".join(part for part in parts if part)
         keyword = words.split(None, 1)[0].upper()
         stage += keyword == "FROM"
-        found.append(Instruction(keyword=keyword, text=words, first=first, last=number, stage=max(stage, 0)))
+        found.append(Instruction(keyword=keyword, text=words, first=first, last=number, stage=stage))
         parts, first = [], 0
     return tuple(found)
 
@@ -87,7 +86,8 @@ class Steps:
         count = max((instruction.stage for instruction in instructions), default=0) + 1
         self._stages: list[list[Instruction]] = [[] for _ in range(count)]
         for instruction in instructions:
-            self._stages[instruction.stage].append(instruction)
+            if instruction.stage >= 0:
+                self._stages[instruction.stage].append(instruction)
         self._names = [_stage_name(stage, index, count) for index, stage in enumerate(self._stages)]
 
     def vertex(self, name: str) -> Place | None:
@@ -124,7 +124,8 @@ class Steps:
         """
         images = (stage[0].text.split()[1:] for stage in self._stages if stage)
         named = (next((word for word in words if not word.startswith("--")), "") for words in images)
-        return tuple(dict.fromkeys(parse_reference(name).host for name in named if name and "$" not in name))
+        outside = [name for name in named if name and "$" not in name and name.lower() not in self._names]
+        return tuple(dict.fromkeys(parse_reference(name).host for name in outside))
 
     def _place(self, instruction: Instruction | None, text: str) -> Place:
         short = " ".join(text.split())

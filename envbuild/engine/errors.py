@@ -58,20 +58,19 @@ def short_reason(text: str) -> str:
 def unreachable(endpoint: Endpoint, error: BaseException) -> EngineError:
     """The error for an engine that cannot be spoken to at all."""
     where = f"{endpoint.url} (from: {endpoint.found_by})"
-    cause = _root(error)
-    if isinstance(cause, PermissionError):
+    if isinstance(error, PermissionError):
         return _no_permission(endpoint)
-    if isinstance(cause, ssl.SSLError):
+    if isinstance(error, ssl.SSLError):
         return EngineError(
-            f"no TLS connection to the container engine at {where}: {cause.reason or cause}",
+            f"no TLS connection to the container engine at {where}: {error.reason or error}",
             hint="check DOCKER_TLS_VERIFY and DOCKER_CERT_PATH (ca.pem, cert.pem, key.pem)",
         )
-    if isinstance(cause, (http.client.HTTPException, ValueError)):
+    if isinstance(error, (http.client.HTTPException, ValueError)):
         return EngineError(
             f"what answers at {where} is no container engine",
             hint="check the URL; an engine that wants TLS needs DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH",
         )
-    return EngineError(f"no container engine answers at {where}: {_reason(cause)}", hint=START)
+    return EngineError(f"no container engine answers at {where}: {_reason(error)}", hint=START)
 
 
 def _no_permission(endpoint: Endpoint) -> EngineError:

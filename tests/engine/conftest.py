@@ -7,6 +7,8 @@ from pathlib import Path
 
 import docker
 import pytest
+from support.commandline import CommandLine
+from support.projects import Family, Project
 
 from envbuild.engine.connect import connect
 from envbuild.engine.engine import Engine
@@ -41,3 +43,28 @@ def name(engine: Engine) -> Iterator[str]:
     made = f"envbuild-test-{uuid.uuid4().hex[:12]}"
     yield made
     engine.untag(f"{made}:latest")
+
+
+@pytest.fixture(scope="session")
+def family(
+    engine_url: str,
+    base_image: str,
+    network: None,
+    api: docker.APIClient,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Family]:
+    """A spec of Python 3.11 on Debian, locked once. Whatever carries its name is removed in the end."""
+    folder, home = tmp_path_factory.mktemp("family"), tmp_path_factory.mktemp("family-home")
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    (folder / "spec.yml").write_text(f"name: {name}\npython: 3.11\n")
+    CommandLine(folder, home, engine_url)("lock")
+    yield Family(name, (folder / f"pylock.{name}.toml").read_bytes())
+    for image in api.images(filters={"label": f"dev.envbuild.name={name}"}):
+        api.remove_image(image["Id"], force=True)
+
+
+@pytest.fixture
+def project(family: Family, tmp_path: Path, engine_url: str) -> Project:
+    made = Project(family, tmp_path / "work", tmp_path / "home", engine_url)
+    made.spec()
+    return made

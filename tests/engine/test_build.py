@@ -1,5 +1,6 @@
 """Builds on a real engine: events, failures and where they point, secrets, cancelling, parallel builds."""
 
+import dataclasses
 import io
 import json
 import tarfile
@@ -273,3 +274,31 @@ def test_a_carriage_return_shows_what_a_terminal_would(engine: Engine, base_imag
     step = f"printf '10%%\\r50%%\\r100%%\\n'; printf '{uuid.uuid4().hex}' >/dev/null"
     engine.build(context(f"FROM {base_image}\nRUN {step}\n"), BuildRequest(), seen)
     assert seen.lines() == ["100%"]
+
+
+def test_a_context_sent_through_the_session(engine_url: str, base_image: str, tmp_path: Path) -> None:
+    """The way of engines with the containerd store up to 27.4; others take it as well, so it is tried on any."""
+    source = tmp_path / "src"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub" / "large").write_bytes(b"x" * 3_000_000)
+    (source / "link").symlink_to("sub/large")
+    (source / "run").write_text("#!/bin/sh\n")
+    (source / "run").chmod(0o755)
+    listing = "wc -c < /there/link; stat -c '%A %n' /there/run /there/link; cat /a/b; test ! -e /a/other"
+    dockerfile = f"FROM {base_image}\nCOPY copy/0 /there\nCOPY a/b /a/b\nRUN {listing}\n"
+    with connect(engine_url, {"HOME": str(tmp_path)}) as engine:
+        engine._builder._info = dataclasses.replace(engine.info, context="filesync")
+        # Of the same size: an engine that trusts size and time would take the first for the second.
+        for content in (b"one", b"two"):
+            seen = Recorder()
+            files = {"a/b": content, "a/other": b"not asked for"}
+            made = context(dockerfile, files, copies={"copy/0": source})
+            engine.build(made, BuildRequest(no_cache=True, secrets={"s": b"x"}), seen)
+            assert seen.lines() == [
+                "3000000",
+                "-rwxr-xr-x /there/run",
+                "lrwxrwxrwx /there/link",
+                content.decode(),
+            ]
+        with pytest.raises(BuildError, match="none"):
+            engine.build(context("FROM scratch\nCOPY none /none\n", {"some": b""}), BuildRequest())
