@@ -31,7 +31,6 @@ from envbuild.plan.model import (
 )
 from envbuild.plan.notes import notes_of
 from envbuild.plan.paths import copy_path
-from envbuild.plan.weights import said
 
 if TYPE_CHECKING:
     from envbuild.lock.model import Lock, LockedPackage
@@ -164,7 +163,7 @@ def _pip_layer(group: Group, cutter: Cutter) -> PipLayer:
         size=None if None in sizes else known,
         from_source=tuple(package.name for package in group.packages if package.from_source),
         lock_toml=cutter.cut(names),
-        why=group.why if None in sizes or len(names) == 1 else f"{group.why} ({said(known)})",
+        why=group.why,
     )
 
 

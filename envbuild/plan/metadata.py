@@ -52,7 +52,7 @@ def env_layer(spec: Spec, lock: Lock) -> EnvLayer:
         own |= {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
     return EnvLayer(
         env=tuple((own | dict(spec.env)).items()),
-        why="no layer, but steps below see it: a changed value leaves the packages cached",
+        why="no layer; the steps below see it, and a changed value leaves the packages cached",
     )
 
 
@@ -82,5 +82,6 @@ def _labels(spec: Spec, lock: Lock, version: str) -> tuple[tuple[str, str], ...]
         "dev.envbuild.cuda": lock.cuda.get("version", ""),
     }
     # The user's may replace those of OCI, never ours: other commands read them.
-    labels = {**oci, **dict(spec.image.labels), **own}
-    return tuple((key, value) for key, value in labels.items() if value)
+    given = dict(spec.image.labels)
+    labels = {**oci, **given, **own}
+    return tuple((key, value) for key, value in labels.items() if value or key in given)

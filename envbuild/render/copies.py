@@ -50,7 +50,7 @@ def _read(folder: Path, source: str) -> CopySource:
 
 def _said(error: Exception, source: str) -> tuple[str, str]:
     if isinstance(error, FileNotFoundError):
-        return f"{source} does not exist", "correct the path; it is relative to the spec's folder"
+        return f"{source} does not exist", "correct the path, relative to the spec's folder"
     if isinstance(error, OSError):
         return f"{error.filename or source} cannot be read: {error.strerror}", "change its permissions"
     return f"{source} {error}", "copy what you need beside the spec"

@@ -59,8 +59,9 @@ def json_words(values: Sequence[str]) -> Written:
 
 
 def comment(value: str) -> Written:
-    """Text that stays on its comment line: what cannot be printed is escaped."""
-    return Written("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value))
+    """Text that stays on its comment line: what cannot be printed is escaped, spaces at the end go."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+    return Written("".join(shown).rstrip())
 
 
 def only_written(value: object) -> object:
@@ -75,7 +76,7 @@ def _json(text: str) -> Written:
     heredoc."""
     _carried(text, "\0")
     inside = json.dumps(text, ensure_ascii=False)
-    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in inside)
+    shown = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in inside)
     return Written(shown.replace("<<", "<\\u003c"))
 
 
