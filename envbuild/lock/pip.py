@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from envbuild.errors import LockError
 from envbuild.lock.packages import file_name, files_of, without_credentials
-from envbuild.lock.reasons import failure
+from envbuild.lock.reasons import accept_hint, failure
 from envbuild.lock.uv import run_uv
 
 if TYPE_CHECKING:
@@ -169,6 +169,5 @@ def _compare_hashes(old: Mapping[str, Any], new: Mapping[str, Any], upgrade: Upg
         if any(before[kind] != after[kind] for kind in before.keys() & after.keys()):
             raise LockError(
                 f"{file_name(table)}: the index has another file of this name than the lock: another hash",
-                hint="find out why before you trust it; to accept the new file:"
-                f" envbuild lock --upgrade-package {package}",
+                hint=accept_hint(package),
             )

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envbuild.errors import LockError, Problem, Unsolvable
+from envbuild.errors import BuildError, LockError, Problem, Unsolvable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,8 @@ _CONCLUSION = re.compile(
 )
 _REQUIRED = re.compile(r"you require ([a-z0-9][a-z0-9._-]*[a-z0-9]|[a-z0-9])", re.IGNORECASE)
 _FETCH = re.compile(r"Failed to fetch: `?(?P<url>[^\s`]+)`?")
+_PACKAGE = re.compile(r"`(?P<name>[^`=\s]+)==(?P<version>[^`\s]+)`")
+_MISMATCH = re.compile(r"(?P<kind>Hash|Size) mismatch")
 _LONGEST = 14  # lines of a reason; a large conflict runs over pages, and its end names the requirements
 
 
@@ -76,6 +78,44 @@ def failure(ran: UvRan, requirements: Sequence[Requirement]) -> LockError:
         return _unsolvable(reason, requirements)
     what = ": ".join(part for part in said if part) or ran.stderr.strip()
     return LockError(f"uv could not lock the Python packages: {what or f'it ended with {ran.code}'}")
+
+
+def accept_hint(package: str) -> str:
+    """What to do when the index has another file of a package than the lock."""
+    return (
+        f"find out why before you trust it; to accept the new file: envbuild lock --upgrade-package {package}"
+    )
+
+
+def not_installed(error: BuildError, requirements: Sequence[Requirement]) -> BuildError:
+    """`error` of a step that installs Python packages, with the package that uv names, and its spec line.
+
+    Any other error comes back as it is.
+    """
+    reason = read_reason("\n".join(error.log))
+    found = _PACKAGE.search("\n".join((reason.headline, *reason.causes)))
+    if not error.problem or error.problem.path != "pip" or not found:
+        return error
+    name = _normal(found["name"])
+    mismatch = next((match for part in reason.causes if (match := _MISMATCH.match(part))), None)
+    if mismatch:
+        other = "the index has another file of this name than the lock"
+        what, hint = f"{mismatch['kind'].lower()} mismatch: {other}", accept_hint(name)
+    else:
+        said = (reason.causes or (reason.headline,))[-1].splitlines()[0]
+        what, hint = f"cannot be installed: {said}", "\n".join(reason.hints) or error.hint
+    wish = next((wish for wish in requirements if _normal(wish.name) == name), None)
+    problem = error.problem
+    if wish:
+        problem = Problem(file=wish.file, line=wish.line, path=wish.path, what=f"{wish.text} asks for it")
+    return BuildError(
+        f"{found['name']}=={found['version']}: {what}",
+        step=error.step,
+        log=error.log,
+        dockerfile_line=error.dockerfile_line,
+        problem=problem,
+        hint=hint,
+    )
 
 
 def _unsolvable(reason: Reason, requirements: Sequence[Requirement]) -> Unsolvable:

@@ -1,7 +1,7 @@
 import pytest
 
-from envbuild.errors import LockError, Unsolvable
-from envbuild.lock.reasons import failure
+from envbuild.errors import BuildError, LockError, Problem, Unsolvable
+from envbuild.lock.reasons import failure, not_installed
 from envbuild.lock.uv import UvRan
 from envbuild.spec.model import Requirement
 
@@ -88,3 +88,38 @@ def test_a_long_conflict_keeps_its_beginning_and_its_end():
     assert len(lines) == 15
     assert lines[1:5] == ["  first", "  line 0", "  line 1", "  …"]
     assert lines[-1] == "  line 49"
+
+
+def failed_step(*log, path="pip"):
+    problem = Problem(file="spec.yml", line=3, path=path, what="its step failed")
+    return BuildError("the step `x` failed", step="x", log=log, dockerfile_line=9, problem=problem)
+
+
+@pytest.mark.parametrize("kind", ["Hash", "Size"])
+def test_a_file_that_is_not_the_locked_one_is_named_with_its_line(kind):
+    log = (
+        "Using Python 3.11.2",
+        "error: Failed to download `rich==1.0`",
+        f"  cause: {kind} mismatch for `rich==1.0`",
+    )
+    error = not_installed(failed_step(*log), WISHES)
+    assert error.message == (
+        f"rich==1.0: {kind.lower()} mismatch: the index has another file of this name than the lock"
+    )
+    assert str(error.problem) == "spec.yml:6: pip.packages[2]: rich asks for it"
+    assert error.hint == (
+        "find out why before you trust it; to accept the new file: envbuild lock --upgrade-package rich"
+    )
+    assert (error.step, error.log, error.dockerfile_line) == ("x", log, 9)
+
+
+def test_what_else_keeps_a_package_from_being_installed_is_said():
+    log = ("error: Failed to download `idna==3`", "  cause: Failed to fetch: `x`", "  cause: HTTP status 404")
+    error = not_installed(failed_step(*log), WISHES)
+    assert error.message == "idna==3: cannot be installed: HTTP status 404"
+    assert str(error.problem) == "spec.yml:3: pip: its step failed"
+
+
+def test_other_failed_steps_stay_as_they_are():
+    for error in (failed_step("error: Failed to download `rich==1.0`", path="run[0]"), failed_step("killed")):
+        assert not_installed(error, WISHES) is error
