@@ -1,15 +1,22 @@
-"""Images that were made: is the last one still there, does a new one pass, keep it in mind. Asks the engine; reads and writes state."""
+"""Images that were made: is the last one still there, does a new one pass, keep it in mind.
+
+Asks the engine; reads and writes state.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from envbuild import state
-from envbuild.errors import SmokeError
+from envbuild.errors import EngineError, SmokeError
 from envbuild.outcomes import ImageOutcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envbuild.engine.engine import Engine
     from envbuild.engine.model import BuiltImage
     from envbuild.lock.model import Lock
     from envbuild.outcomes import Locked, Request
@@ -17,13 +24,13 @@ if TYPE_CHECKING:
     from envbuild.spec.model import Spec
 
 FAILED_TAG = "failed"
-"""What an image that failed its smoke tests is called instead of its own tags, so that it can be looked into."""
+"""The tag of an image that failed its smoke tests, instead of its own ones: so it can be looked into."""
 
 
 def recall_image(request: Request, *, smoke: bool) -> state.Memory | None:
-    """The last image of this spec, if nothing it was made from has changed and the engine has it under all its names.
+    """The last image of this spec, if all that it was made from is as it was, and all its names are its own.
 
-    One question per name, and none of them needs the docker SDK. Any doubt gives None: then the stages decide.
+    One question per name, none of which needs the docker SDK. Any doubt gives None: then the stages decide.
     """
     known = state.recall(request.spec_path, request.platform)
     if known is None or (smoke and known.report is None):
@@ -42,25 +49,43 @@ def recall_image(request: Request, *, smoke: bool) -> state.Memory | None:
     return None
 
 
-def remember_image(
-    request: Request, locked: Locked, built: BuiltImage, report: SmokeReport | None
-) -> state.Memory:
-    """Keep in mind what was made, and from which files."""
+def taken_from(request: Request, locked: Locked) -> str:
+    """The fingerprint of all that the image is about to be made from; "" if that changed since it was read.
+
+    Taken before the build, which may last: what is edited meanwhile must be seen as changed by the next run.
+    """
+    from envbuild.lock.pylock import read_lock
+    from envbuild.spec.load import load_spec
+
+    fingerprint = state.fingerprint(_watched(locked), request.platform)
+    lock = read_lock(locked.path)
+    same = load_spec(request.spec_path) == locked.spec and lock and lock.digest == locked.lock.digest
+    return fingerprint if same else ""
+
+
+def _watched(locked: Locked) -> tuple[str, ...]:
+    """Files and folders that an image is made from, as absolute paths."""
     from envbuild.render.templates import find_templates
 
     spec = locked.spec
     folder = spec.source.folder.resolve()
     sources = (*spec.pip.files, *(item.source for item in spec.copy))
-    watched = (
+    return (
         str(spec.source.path.resolve()),
         str(locked.path.resolve()),
         str(find_templates()),
         *(str(folder / source) for source in sources),
     )
+
+
+def remember_image(
+    request: Request, locked: Locked, built: BuiltImage, report: SmokeReport | None, *, fingerprint: str
+) -> state.Memory:
+    """Keep in mind what was made, and from what (`fingerprint` as `taken_from` gave it)."""
     memory = state.Memory(
-        watched=watched,
-        fingerprint=state.fingerprint(watched, request.platform),
-        references=spec.image.references,
+        watched=_watched(locked),
+        fingerprint=fingerprint,
+        references=locked.spec.image.references,
         image_id=built.id,
         size=built.size,
         layers=len(built.layers),
@@ -88,7 +113,7 @@ def outcome(memory: state.Memory, *, seconds: float, up_to_date: bool) -> ImageO
 
 
 def try_image(request: Request, image_id: str, spec: Spec, lock: Lock) -> SmokeReport:
-    """Run the smoke tests that spec and lock ask for. An image that nobody can use because of Ctrl-C keeps no container."""
+    """Run the smoke tests that spec and lock ask for."""
     from envbuild.smoke.checks import plan_checks
     from envbuild.smoke.run import run_smoke
 
@@ -102,14 +127,40 @@ def try_image(request: Request, image_id: str, spec: Spec, lock: Lock) -> SmokeR
     )
 
 
-def refuse_image(request: Request, image_id: str, spec: Spec, report: SmokeReport) -> SmokeError:
-    """The error for an image that failed; it is called `…:failed`, and the names of the last good one stay where they are."""
+def try_and_name(request: Request, image_id: str, locked: Locked, *, smoke: bool) -> SmokeReport | None:
+    """Give a new image its names, if it passes its smoke tests. Raises SmokeError when it does not."""
+    engine = request.connect()
+    with _never_nameless(engine, image_id):
+        report = try_image(request, image_id, locked.spec, locked.lock) if smoke else None
+        if report and not report.passed:
+            raise _refusal(request, image_id, locked.spec, report)
+        for reference in locked.spec.image.references:
+            engine.tag(image_id, reference)
+    return report
+
+
+@contextlib.contextmanager
+def _never_nameless(engine: Engine, image_id: str) -> Iterator[None]:
+    """Whatever ends the block early, Ctrl-C included, leaves no image behind that nobody could name."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(EngineError):  # what ended the block is what the user has to hear of
+            image = engine.image(image_id)
+            if image and not image.tags:
+                engine.remove(image_id)
+        raise
+
+
+def _refusal(request: Request, image_id: str, spec: Spec, report: SmokeReport) -> SmokeError:
+    """The error for an image that failed; it is called `…:failed`, and the last good one keeps its names."""
     reference = f"{spec.image.repository}:{FAILED_TAG}"
     request.connect().tag(image_id, reference)
     bad = report.count("failed") or report.count("not run")
     kept = ", ".join(spec.image.references)
     return SmokeError(
-        f"{bad} of {len(report.results)} smoke tests did not pass; the image is kept as {reference}, and {kept} was not touched",
+        f"{bad} of {len(report.results)} smoke tests did not pass;"
+        f" the image is kept as {reference}, and {kept} was not touched",
         report=report,
         hint=f"look inside: docker run --rm -it --entrypoint sh {reference}",
     )

@@ -1,7 +1,7 @@
 """The order of the stages, in one place: spec → lock → plan → render → build → smoke → tag.
 
-Each verb takes a `Request` and returns one frozen result. No docker, typer or jinja2 is imported here: each stage brings its own, and
-an engine is connected to only when a stage needs one.
+Each verb takes a `Request` and returns one frozen result. No docker, typer or jinja2 is imported here: each
+stage brings its own, and an engine is connected to only when a stage needs one.
 """
 
 from __future__ import annotations
@@ -12,41 +12,31 @@ from typing import TYPE_CHECKING
 from envbuild import __version__, state
 from envbuild.errors import LockError, StaleLock
 from envbuild.events import Notice
-from envbuild.made import outcome, recall_image, refuse_image, remember_image, try_image
+from envbuild.made import outcome, recall_image, remember_image, taken_from, try_and_name, try_image
 from envbuild.outcomes import ImageOptions, ImageOutcome, Locked, LockOptions, Planned, Rendered, Request
 
 if TYPE_CHECKING:
     from envbuild.smoke.model import SmokeReport
 
 
-def check(request: Request) -> None:
-    """Raise StaleLock, or LockError if there is no lock; return when the lock answers the spec."""
-    from envbuild.lock.drift import drift
-    from envbuild.lock.pylock import lock_path, read_lock
-    from envbuild.spec.load import load_spec
-
-    spec = load_spec(request.spec_path)
-    path = lock_path(spec)
-    previous = read_lock(path)
-    if previous is None:
-        raise LockError(f"{path.name}: there is no lock yet", hint="make one: envbuild lock")
-    if changes := drift(spec, previous, request.platform):
-        what = f"{path.name}: the lock does not answer the spec any more"
-        raise StaleLock(what, changes=changes, hint="renew it: envbuild lock")
-
-
 def lock(request: Request, options: LockOptions) -> Locked:
-    """Read the spec; use its lock when that is fresh, else make one (`frozen` refuses). Raises SpecError, LockError, RegistryError."""
+    """Read the spec; use its lock when that is fresh, else make one (`frozen` refuses).
+
+    Raises SpecError, LockError (StaleLock), RegistryError.
+    """
     from envbuild.lock.drift import drift
     from envbuild.lock.pylock import lock_path, read_lock, write_lock
     from envbuild.spec.load import load_spec
 
-    if options.frozen:
-        check(request)
     spec = load_spec(request.spec_path)
     path = lock_path(spec)
     previous = read_lock(path)
     changes = drift(spec, previous, request.platform) if previous else ()
+    if options.frozen and previous is None:
+        raise LockError(f"{path.name}: there is no lock yet", hint="make one: envbuild lock")
+    if options.frozen and changes:
+        what = f"{path.name}: the lock does not answer the spec any more"
+        raise StaleLock(what, changes=changes, hint="renew it: envbuild lock")
     if previous and not changes and not options.upgrade and not options.upgrade_packages:
         return Locked(spec=spec, lock=previous, path=path, changes=(), written=False)
     from envbuild.engine.lazy import LazyStore
@@ -72,7 +62,8 @@ def plan(request: Request, options: LockOptions) -> Planned:
 
     locked = lock(request, options)
     text = locked.path.read_text(encoding="utf-8")
-    return Planned(locked=locked, plan=make_plan(locked.spec, locked.lock, lock_text=text, version=__version__))
+    made = make_plan(locked.spec, locked.lock, lock_text=text, version=__version__)
+    return Planned(locked=locked, plan=made)
 
 
 def render(request: Request, options: LockOptions) -> Rendered:
@@ -82,12 +73,14 @@ def render(request: Request, options: LockOptions) -> Rendered:
     from envbuild.render.templates import find_templates
 
     planned = plan(request, options)
-    copies = read_copies(planned.locked.spec)
-    return Rendered(planned=planned, context=render_plan(planned.plan, find_templates(), copies=copies))
+    spec = planned.locked.spec
+    copies, line_of = read_copies(spec), spec.source.line_of
+    context = render_plan(planned.plan, find_templates(), copies=copies, line_of=line_of)
+    return Rendered(planned=planned, context=context)
 
 
 def image(request: Request, options: ImageOptions) -> ImageOutcome:
-    """Make the image of a spec: nothing when it is there already, else build, smoke-test, and only then name it."""
+    """Make the image of a spec, unless it is there already: build, smoke-test, and only then name it."""
     begun = time.monotonic()
     waiting = Notice(level="info", text="another envbuild works on this spec; waiting for it")
     with state.alone(request.spec_path, on_wait=lambda: request.sink(waiting)):
@@ -98,21 +91,19 @@ def image(request: Request, options: ImageOptions) -> ImageOutcome:
 
         rendered = render(request, options.lock)
         locked, context = rendered.planned.locked, rendered.context
+        made_from = taken_from(request, locked)
         engine = request.connect()
         base = ensure_base(engine, locked.lock.base, request.platform, locked.path.name, request.sink)
-        wanted = build_request(request.site, context, base, spec=str(request.spec_path), no_cache=options.no_cache)
+        name, no_cache = str(request.spec_path), options.no_cache
+        wanted = build_request(request.site, context, base, spec=name, no_cache=no_cache)
         built = engine.build(context, wanted, request.sink)
-        report = try_image(request, built.id, locked.spec, locked.lock) if options.smoke else None
-        if report and not report.passed:
-            raise refuse_image(request, built.id, locked.spec, report)
-        for reference in locked.spec.image.references:
-            engine.tag(built.id, reference)
-        made = remember_image(request, locked, built, report)
+        report = try_and_name(request, built.id, locked, smoke=options.smoke)
+        made = remember_image(request, locked, built, report, fingerprint=made_from)
         return outcome(made, seconds=time.monotonic() - begun, up_to_date=False)
 
 
 def smoke(request: Request, target: str) -> SmokeReport:
-    """Smoke-test an image again: the one that a spec names, or any that envbuild made. Raises EngineError, UsageError."""
+    """Smoke-test an image again: the one of a spec, or any of envbuild's. Raises EngineError, UsageError."""
     from envbuild.smoke.subject import find_subject
 
     image_id, spec, locked = find_subject(request.connect(), target)

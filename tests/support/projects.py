@@ -1,5 +1,5 @@
-"""One family of specs: every test adds a few lines to the same spec and starts from the same lock, so that the
-engine installs packages once and the rest is quick.
+"""One family of specs: every test adds a few lines to the same spec and starts from the same lock, so that
+the engine installs packages once and the rest is quick.
 """
 
 import uuid
