@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,8 @@ class Bench:
     def __init__(self, folder: Path, rounds: int) -> None:
         self.folder = folder
         self.rounds = rounds
+        # An account of this run's own: the layers above it are in no cache of an earlier run.
+        self.mark = f"run{os.getpid()}x{int(time.time())}"
         self.spec = folder / "spec.yml"
         self.lock = folder / f"pylock.{NAME}.toml"
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +75,7 @@ class Bench:
         self.peers = self._peers()
 
     def _lock_with(self, version: str) -> str:
-        self.spec.write_text(spec_text(version), encoding="utf-8")
+        self.spec.write_text(spec_text(version, self.mark), encoding="utf-8")
         command([ENVBUILD, "lock", str(self.spec)])
         return self.lock.read_text(encoding="utf-8")
 
@@ -89,13 +92,14 @@ class Bench:
 
     def use(self, number: int) -> None:
         """Make the spec and the lock those with the light package's version of that number."""
-        self.spec.write_text(spec_text(VERSIONS[number]), encoding="utf-8")
+        self.spec.write_text(spec_text(VERSIONS[number], self.mark), encoding="utf-8")
         self.lock.write_text(self.locks[number], encoding="utf-8")
 
     def requirements(self, number: int) -> str:
         """The same packages for the peers."""
         packages = tomllib.loads(self.locks[number])["packages"]
-        return "".join(f"{package['name']}=={package['version']}\n" for package in packages)
+        lines = [f"{package['name']}=={package['version']}" for package in packages]
+        return "\n".join([f"# {self.mark}", *lines, ""])
 
     def image(self, *options: str) -> float:
         """Run `envbuild image` without smoke tests."""
@@ -106,10 +110,12 @@ class Bench:
         return {name: self.peers.packages(name) for name in (f"{NAME}:latest", tag("uv"), tag("pip"))}
 
 
-def spec_text(version: str) -> str:
+def spec_text(version: str, user: str) -> str:
     """The spec of the measured environment."""
     packages = "".join(f"    - {package}\n" for package in [*PACKAGES, f"{LIGHT}=={version}"])
-    return f"name: {NAME}\npython: 3.11\nbase: debian:bookworm-slim\npip:\n  packages:\n{packages}"
+    return (
+        f"name: {NAME}\npython: 3.11\nbase: debian:bookworm-slim\nuser: {user}\npip:\n  packages:\n{packages}"
+    )
 
 
 def start() -> Figure:
