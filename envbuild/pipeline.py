@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from envbuild import __version__, state
-from envbuild.errors import LockError, StaleLock
+from envbuild.errors import BuildError, LockError, StaleLock
 from envbuild.events import Notice
 from envbuild.made import outcome, recall_image, remember_image, taken_from, try_and_name, try_image
 from envbuild.outcomes import ImageOptions, ImageOutcome, Locked, LockOptions, Planned, Rendered, Request
@@ -88,6 +88,7 @@ def image(request: Request, options: ImageOptions) -> ImageOutcome:
         if not anew and (known := recall_image(request, smoke=options.smoke)):
             return outcome(known, seconds=time.monotonic() - begun, up_to_date=True)
         from envbuild.engine.prepare import build_request, ensure_base
+        from envbuild.lock.reasons import not_installed
 
         rendered = render(request, options.lock)
         locked, context = rendered.planned.locked, rendered.context
@@ -96,7 +97,10 @@ def image(request: Request, options: ImageOptions) -> ImageOutcome:
         base = ensure_base(engine, locked.lock.base, request.platform, locked.path.name, request.sink)
         name, no_cache = str(request.spec_path), options.no_cache
         wanted = build_request(request.site, context, base, spec=name, no_cache=no_cache)
-        built = engine.build(context, wanted, request.sink)
+        try:
+            built = engine.build(context, wanted, request.sink)
+        except BuildError as error:
+            raise not_installed(error, locked.spec.pip.requirements) from error
         report = try_and_name(request, built.id, locked, smoke=options.smoke)
         made = remember_image(request, locked, built, report, fingerprint=made_from)
         return outcome(made, seconds=time.monotonic() - begun, up_to_date=False)
