@@ -2,8 +2,7 @@
 for.
 
 A test marked `engine`, `registry` or `network` needs that thing even if it does not name the fixture: without
-it, it is
-skipped with the reason, or fails where ENVBUILD_TEST_REQUIRE (a comma list) names it.
+it, it is skipped with the reason, or fails where ENVBUILD_TEST_REQUIRE (a comma list) names it.
 """
 
 import contextlib
@@ -77,9 +76,7 @@ def token_registry(open_registry: Registry) -> Iterator[Registry]:
 
 @pytest.fixture
 def anonymous_token_registry(open_registry: Registry) -> Iterator[Registry]:
-    """A registry that wants a bearer token which anybody gets, as for public images. Push through
-    `open_registry`.
-    """
+    """A registry that wants a bearer token which anybody gets. Push through `open_registry`."""
     with token_front(open_registry, private=False) as front:
         yield front
 

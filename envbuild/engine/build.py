@@ -1,7 +1,6 @@
 """Stage 5: `build(context, request) → BuiltImage` on one engine, whichever way it takes builds. Not pure.
 
-Raises BuildError (with the step, its last lines, its place in Dockerfile and spec), BaseUnavailable,
-EngineError.
+Raises BuildError (step, last lines, place in Dockerfile and spec), BaseUnavailable, EngineError.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Builds on Podman: the classic POST /build, whose text stream is read back into steps. Not pure.
 
-Secrets go as files in the tar, named by Podman's own `secrets` query: it moves them out of the context before
-building.
+Secrets go as files in the tar, named by Podman's own `secrets` query: it moves them out of the context.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""`connect(url, environ) → Engine`: finds an engine, asks what it is and refuses those that cannot do the
-work. Not pure.
-"""
+"""`connect(url, environ) → Engine`: finds an engine, asks what it is, refuses what cannot work. Not pure."""
 
 from __future__ import annotations
 
@@ -45,9 +43,7 @@ def connect(
     registry_mirrors: Mapping[str, str] | None = None,
     network: str = "default",
 ) -> Engine:
-    """The engine at `url` (named by `origin`), or the first that is found. Raises EngineError with what to
-    do.
-    """
+    """The engine at `url` (named by `origin`), or the first that is found. Raises EngineError."""
     found = find_endpoint(url, environ, origin=origin)
     bridge = SshBridge(found, environ) if found.url.startswith("ssh://") else None
     endpoint = bridge.endpoint if bridge else found
@@ -69,9 +65,7 @@ def connect(
 
 
 def _client(endpoint: Endpoint, version: str) -> docker.APIClient:
-    """A client that looks at nothing but what it is given: REQUESTS_CA_BUNDLE, for one, would replace the TLS
-    files.
-    """
+    """A client that looks at nothing but what it is given: REQUESTS_CA_BUNDLE would replace the TLS files."""
     import docker
 
     client = docker.APIClient(

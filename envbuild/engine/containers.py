@@ -201,8 +201,7 @@ class Containers:
         """Whether a process in the container was killed for want of memory; the engine's events tell.
 
         (State.OOMKilled says nothing of processes that were started by exec, nor of containers that are
-        gone.)
-        `wait`: it is likely, so give the engine a moment to hear of it.
+        gone.) With `wait` it is likely, so give the engine a moment to hear of it.
         """
         until = time.time() + self._clock_skew + (OOM_WAIT if wait else 0)
         filters = json.dumps({"container": [container], "event": ["oom"]})

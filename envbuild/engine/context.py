@@ -2,8 +2,8 @@
 and only then.
 
 Input: `BuildContext`, uv binary. Output: entries in a fixed order with fixed owner and time, so that equal
-contexts are
-equal bytes. Raises BuildError when a file of the user's is gone or of a kind that cannot be copied.
+contexts are equal bytes. Raises BuildError when a file of the user's is gone or of a kind that cannot be
+copied.
 """
 
 from __future__ import annotations
@@ -51,8 +51,13 @@ class Entry:
     target: str = ""
 
     def open(self) -> IO[bytes]:
-        """The content of a file."""
-        return self.source.open("rb") if self.source else io.BytesIO(self.content)
+        """The content of a file. Raises BuildError."""
+        if self.source is None:
+            return io.BytesIO(self.content)
+        try:
+            return self.source.open("rb")
+        except OSError as error:
+            raise _unreadable(self.source, error) from error
 
 
 def context_entries(
@@ -63,6 +68,8 @@ def context_entries(
     if context.needs_uv:
         if uv_binary is None:
             raise BuildError("this build needs the uv binary, and there is none for its platform")
+        if not uv_binary.is_file():
+            raise BuildError(f"{uv_binary}: there is no such uv binary")
         found[UV] = Entry(path=UV, kind="file", mode=0o755, size=uv_binary.stat().st_size, source=uv_binary)
     for path, source in context.copies.items():
         found.update((entry.path, entry) for entry in _of_the_users(path, source))
@@ -96,18 +103,21 @@ def _of_the_users(path: str, source: Path) -> Iterator[Entry]:
                 hint="take it out of what `copy:` names",
             )
     except OSError as error:
-        raise BuildError(
-            f"{source}: cannot be read: {(error.strerror or str(error)).lower()}",
-            hint="correct `copy:` in the spec, or the file's permissions",
-        ) from error
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: Path, error: OSError) -> BuildError:
+    return BuildError(
+        f"{source}: cannot be read: {(error.strerror or str(error)).lower()}",
+        hint="correct `copy:` in the spec, or the file's permissions",
+    )
 
 
 def write_tar(entries: Iterable[Entry], output: Writable) -> None:
     """Write a GNU tar, member by member.
 
     GNU format and a short first name: BuildKit looks at the first 1024 bytes, and takes a tar that begins
-    with a PAX
-    header for a Dockerfile.
+    with a PAX header for a Dockerfile.
     """
     with tarfile.open(fileobj=output, mode="w|", format=tarfile.GNU_FORMAT) as tar:  # type: ignore[call-overload]
         for entry in entries:

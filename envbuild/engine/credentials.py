@@ -1,8 +1,7 @@
 """Registry credentials of the user's: docker's config.json with its credential helpers, through the docker
 SDK. Not pure.
 
-Input: a registry's host. Output: what the engine wants in X-Registry-Auth, or user and secret for a BuildKit
-session.
+Input: a registry's host. Output: what the engine wants in X-Registry-Auth, or user and secret for BuildKit.
 """
 
 from __future__ import annotations
@@ -28,9 +27,7 @@ class Credentials:
         self._environ = environ
 
     def entry(self, host: str) -> dict[str, Any]:
-        """The SDK's entry for a registry host, {} when there is none. Raises RegistryError when a helper
-        fails.
-        """
+        """The SDK's entry for a registry host, {} if none. Raises RegistryError if a helper fails."""
         import docker.auth
         import docker.errors
 
@@ -52,9 +49,7 @@ class Credentials:
         return (("X-Registry-Auth", _encoded(self.entry(host))),)
 
     def pair(self, host: str) -> tuple[str, str]:
-        """User and secret as BuildKit asks for them; an identity token comes without a user; empty when
-        unknown.
-        """
+        """User and secret as BuildKit asks for them; a token comes without a user; empty if unknown."""
         entry = {key.lower(): value for key, value in self.entry(host).items()}
         if token := entry.get("identitytoken"):
             return "", str(token)

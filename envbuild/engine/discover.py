@@ -1,8 +1,7 @@
 """Finds the engine: explicit URL, DOCKER_HOST, docker's current context, then the usual sockets. No docker
 import.
 
-Input: a URL or None and the environment. Output: an `Endpoint`. Reads docker's config files and tries
-sockets.
+Input: a URL or None and the environment. Output: an `Endpoint`. Reads docker's files, tries sockets.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ def find_endpoint(url: str | None, environ: Mapping[str, str], *, origin: str = 
     """The first engine by rule; `origin` says where `url` came from.
 
     A name that somebody gave (URL, DOCKER_HOST, context) is taken as it is; of the usual sockets, the first
-    that answers,
-    else the first that is there, so that its error can be told. Raises EngineError when there is none.
+    that answers, else the first that is there, so that its error can be told. Raises EngineError when there
+    is none.
     """
     if url:
         return _checked(url, origin, environ)

@@ -1,9 +1,8 @@
 """From what an engine calls a step back to the Dockerfile's lines, and from those to the spec. Pure.
 
 Input: a BuildContext, and names such as `[image 3/9] RUN …` (BuildKit) or `STEP 3/9: RUN …` (buildah).
-Engines number
-their steps by their own rules and expand variables in the text, so the number leads and the text only helps
-out.
+Engines number their steps by their own rules and expand variables in the text, so the number leads, the text
+helps.
 """
 
 from __future__ import annotations
@@ -29,9 +28,7 @@ LONGEST = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """One instruction: its lines (from 1, both included), its text on one line, and the stage that it belongs
-    to.
-    """
+    """Its lines (from 1, both included), its text on one line, its stage (-1: before any)."""
 
     keyword: str
     text: str
@@ -42,9 +39,7 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What an engine's step is: a title for people, the Dockerfile line (0: unknown) and the spec's step, if
-    known.
-    """
+    """What an engine's step is: a title, the Dockerfile line (0: unknown), the step of ours."""
 
     title: str
     line: int = 0
@@ -148,9 +143,7 @@ class Steps:
 
 
 def _stage_name(stage: Sequence[Instruction], index: int, count: int) -> str:
-    """As BuildKit names a stage: its own name in lower case, `stage-N` among several, nothing for an only
-    one.
-    """
+    """As BuildKit names a stage: its own name in lower case, `stage-N` among several, else nothing."""
     match = _FROM.match(stage[0].text) if stage else None
     if match and match["name"]:
         return match["name"].lower()

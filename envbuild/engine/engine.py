@@ -1,6 +1,4 @@
-"""The engine as the other rooms see it: one object, every method of which is done by a module beside this
-one. Not pure.
-"""
+"""The engine as the other rooms see it: one object; the modules beside this one do the work. Not pure."""
 
 from __future__ import annotations
 
@@ -68,15 +66,11 @@ class Engine:
             self._on_close()
 
     def image(self, reference: str) -> ImageInfo | None:
-        """The image of that name, digest or id in the store (also as a site's mirror names it); None: there
-        is none.
-        """
+        """The image of that name, digest or id (or as a mirror names it); None: there is none."""
         return self._images.image(reference)
 
     def local_reference(self, reference: str) -> str | None:
-        """The name that FROM must say for `reference` on this engine: itself, or its name at the mirror;
-        None: not there.
-        """
+        """What FROM must say for `reference`: itself, or as the mirror names it; None: not there."""
         return self._images.local_reference(reference)
 
     def remote_digest(self, reference: str, platform: str) -> str:
@@ -84,9 +78,7 @@ class Engine:
         return self._images.remote_digest(reference, platform)
 
     def pull(self, reference: str, platform: str, sink: Sink = ignore) -> ImageInfo:
-        """Pull with the user's docker credentials, through the site's mirror if there is one. Raises
-        RegistryError.
-        """
+        """Pull with the user's credentials, through the site's mirror if any. Raises RegistryError."""
         return self._images.pull(reference, platform, sink)
 
     def tag(self, image_id: str, reference: str) -> None:
@@ -140,7 +132,5 @@ class Engine:
         return sandbox(self._containers, self.info, image, Limits(memory=memory, gpu=gpu, idle=idle))
 
     def build(self, context: BuildContext, request: BuildRequest, sink: Sink = ignore) -> BuiltImage:
-        """Stage 5. Raises BuildError, BaseUnavailable, EngineError; Ctrl-C stops the build on the engine at
-        once.
-        """
+        """Stage 5. Raises BuildError, BaseUnavailable, EngineError; Ctrl-C stops the build at once."""
         return self._builder.build(context, request, sink)

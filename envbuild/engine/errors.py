@@ -2,8 +2,7 @@
 socket's mode.
 
 What engines say as text only, with no status or code for it, is read here and nowhere else: a full disk, a
-step
-that was stopped, a command's exit code, a registry that wants a login.
+step that was stopped, a command's exit code, a registry that wants a login.
 """
 
 from __future__ import annotations
@@ -155,8 +154,7 @@ def wants_login(status: int, text: str) -> bool:
     """Whether a registry refused for want of (right) credentials.
 
     Engines say 401 when credentials were wrong. When there were none, 20.10 and later say 500 with docker
-    distribution's
-    ErrNoBasicAuthCredentials or the token server's answer as text.
+    distribution's ErrNoBasicAuthCredentials or the token server's answer as text.
     """
     return status in {401, 403} or any(
         part in text.lower()

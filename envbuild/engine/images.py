@@ -1,8 +1,7 @@
 """The engine's image store: look up, pull, tag, load, remove; and what a registry says through the engine.
 Not pure.
 
-Input: references. Output: `ImageInfo`, digests, events. Registry trouble becomes RegistryError, all else
-EngineError.
+Input: references. Output: `ImageInfo`, digests, events. Raises RegistryError, EngineError.
 """
 
 from __future__ import annotations
@@ -54,9 +53,7 @@ class Images:
         return self._inspect(local) if local else None
 
     def local_reference(self, reference: str) -> str | None:
-        """The name under which the store has `reference`: itself, or its name at the site's mirror; None: not
-        there.
-        """
+        """The name that the store has it under: itself, or as the mirror names it; None: none."""
         for name in dict.fromkeys((reference, mirrored(reference, self._mirrors))):
             if self._inspect(name):
                 return name
@@ -100,9 +97,7 @@ class Images:
         raise RegistryError(f"{reference}: pulled, but the engine knows no digest of it")
 
     def pull(self, reference: str, platform: str, sink: Sink) -> ImageInfo:
-        """Pull with the user's credentials, through the site's mirror if there is one, and name it
-        `reference`.
-        """
+        """Pull with the user's credentials, through the site's mirror if any, and name it `reference`."""
         began = time.monotonic()
         step = f"pull:{reference}"
         name = mirrored(reference, self._mirrors)

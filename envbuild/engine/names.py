@@ -41,9 +41,7 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """Take a reference apart as docker does: the first part is a host if it has a dot, a colon, or is
-    localhost.
-    """
+    """As docker does: the first part is a host if it has a dot or colon, or is localhost."""
     rest, _, digest = text.partition("@")
     first, slash, others = rest.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):

@@ -15,8 +15,7 @@ TIMEOUT = 5
 def quick_image_id(url: str, reference: str) -> str | None:
     """The id of the image that has this name in the engine at `url`.
 
-    None when there is none, and also when it cannot be told this way (ssh, TLS, no answer): then ask
-    `connect`.
+    None when there is none, and when this way cannot tell (ssh, TLS, no answer): then ask `connect`.
     """
     if urllib.parse.urlsplit(url).scheme not in {"unix", "tcp", "http"}:
         return None

@@ -1,9 +1,8 @@
 """A locked-down container that commands are run in one after another: stage 6 tries images in it. Not pure.
 
 No network, read-only root, no capabilities, limited memory and processes. An idle first process waits for the
-end of its
-input, which is a connection of ours: should envbuild be killed, the engine closes it, and the container
-removes itself.
+end of its input, which is a connection of ours: should envbuild be killed, the engine closes it, and the
+container removes itself.
 """
 
 from __future__ import annotations
@@ -32,9 +31,7 @@ KILLED = 137
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`memory` in bytes, `pids` at most; `gpu`: all the GPUs of the engine's host; `idle`: what the container
-    waits with.
-    """
+    """`memory` in bytes; `pids` at most; `gpu`: all GPUs there; `idle`: what it waits with."""
 
     memory: int
     pids: int = PIDS
@@ -43,9 +40,7 @@ class Limits:
 
 
 class Sandbox:
-    """Runs commands in one container; after a time-out or a kill for memory the next command gets a fresh
-    one.
-    """
+    """Runs commands in one container; after a time-out or a kill for memory the next gets a fresh one."""
 
     def __init__(self, containers: Containers, info: EngineInfo, image: str, limits: Limits) -> None:
         self._containers = containers
@@ -163,9 +158,7 @@ class Sandbox:
 
 @contextlib.contextmanager
 def sandbox(containers: Containers, info: EngineInfo, image: str, limits: Limits) -> Iterator[Sandbox]:
-    """A started sandbox, removed at the end. Raises GpuUnavailable when a GPU is asked for and cannot be
-    given.
-    """
+    """A started sandbox, removed at the end. Raises GpuUnavailable when a GPU cannot be given."""
     made = Sandbox(containers, info, image, limits)
     try:
         _start(made, containers, image, limits)

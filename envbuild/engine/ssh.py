@@ -2,8 +2,7 @@
 Not pure.
 
 The docker SDK wants paramiko for ssh; with this bridge everything speaks to a unix socket, and the user's own
-ssh (agent,
-config, jump hosts) does the rest.
+ssh (agent, config, jump hosts) does the rest.
 """
 
 from __future__ import annotations

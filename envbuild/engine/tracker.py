@@ -1,8 +1,7 @@
 """The steps of one build as events: each starts once and ends once, its output comes as whole lines. Calls
 the sink only.
 
-Input: what BuildKit's trace or the classic stream says about steps. Output: events, and the last lines of
-each step.
+Input: what an engine says about steps. Output: events, and the last lines of each step.
 """
 
 from __future__ import annotations
@@ -26,9 +25,7 @@ LONGEST_LINE = 1 << 16
 
 @dataclass(slots=True)
 class Tracked:
-    """One step so far. `name` is the engine's own; `id` is empty until the step is shown; `error` as the
-    engine put it.
-    """
+    """One step so far. `name`, `error`: in the engine's words; `id`: empty until it is shown."""
 
     place: Place
     name: str

@@ -1,9 +1,8 @@
 """HTTP to an engine over a socket of our own: builds, pulls, sessions, exec and attach. No docker import.
 
 The docker SDK gives no public way to a hijacked connection, nor to closing a stream from outside; both decide
-here whether
-a build can be stopped. Input: an `Endpoint`. Output: responses and duplex streams. Raises OSError and
-http.client's errors.
+here whether a build can be stopped. Input: an `Endpoint`. Output: responses and duplex streams. Raises
+OSError and http.client's errors.
 """
 
 from __future__ import annotations
@@ -27,9 +26,7 @@ Query = list[tuple[str, str]]
 
 
 def open_socket(endpoint: Endpoint, timeout: float | None) -> socket.socket:
-    """A connected socket to the engine, TLS done. ssh:// endpoints must have been bridged before (see
-    ssh.py).
-    """
+    """A connected socket to the engine, TLS done. ssh:// endpoints must have been bridged (ssh.py)."""
     parts = urllib.parse.urlsplit(endpoint.url)
     if parts.scheme == "unix":
         unix = socket.socket(socket.AF_UNIX)

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import docker
 import pytest
-from support.contexts import Recorder, context
+from support.contexts import PLATFORM, Recorder, context
 from support.processes import running_commands
 
+from envbuild.engine.buildkit.request import BuildkitBuild
 from envbuild.engine.connect import connect
+from envbuild.engine.context import context_entries
 from envbuild.engine.engine import Engine
 from envbuild.engine.model import BuildRequest
 from envbuild.errors import BaseUnavailable, BuildError, Problem
@@ -277,7 +279,7 @@ def test_a_carriage_return_shows_what_a_terminal_would(engine: Engine, base_imag
 
 
 def test_a_context_sent_through_the_session(engine_url: str, base_image: str, tmp_path: Path) -> None:
-    """The way of engines with the containerd store up to 27.4; others take it as well, so it is tried on any."""
+    """The way of engines with the containerd store up to 27.4; any other takes it as well."""
     source = tmp_path / "src"
     (source / "sub").mkdir(parents=True)
     (source / "sub" / "large").write_bytes(b"x" * 3_000_000)
@@ -302,3 +304,9 @@ def test_a_context_sent_through_the_session(engine_url: str, base_image: str, tm
             ]
         with pytest.raises(BuildError, match="none"):
             engine.build(context("FROM scratch\nCOPY none /none\n", {"some": b""}), BuildRequest())
+        gone = context("FROM scratch\nCOPY copy/0 /x\n", copies={"copy/0": source / "run"})
+        entries = context_entries(gone, None)
+        (source / "run").unlink()
+        build = BuildkitBuild(engine._builder._transport, lambda host: ("", ""), filesync=True)
+        with pytest.raises(BuildError, match=r"run: cannot be read: no such file or directory"):
+            build.run(entries, BuildRequest(), platform=PLATFORM, digest="x", listen=lambda _: None)

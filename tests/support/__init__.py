@@ -1,3 +1,1 @@
-"""What several test folders share: engines, registries, small servers. Import it as `from support.… import
-…`.
-"""
+"""What several test folders share: engines, registries, small servers. `from support.… import …`."""

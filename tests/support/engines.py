@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -30,7 +31,10 @@ def running_engine(environ: Mapping[str, str]) -> tuple[str | None, str]:
 
 @contextlib.contextmanager
 def own_dockerd() -> Iterator[str]:
-    """A dockerd with everything in one folder, which goes with it. Raises DidNotStart."""
+    """A dockerd with everything in one folder, which goes with it. Raises DidNotStart.
+
+    ENVBUILD_DOCKERD_OPTIONS adds options, as for `make test`.
+    """
     if os.geteuid() != 0 or not shutil.which("dockerd"):
         raise DidNotStart("no engine runs, and dockerd can only be started as root where it is installed")
     # Not tmp_path: unix sockets have short paths, and pytest keeps its folders, images and all.
@@ -39,6 +43,7 @@ def own_dockerd() -> Iterator[str]:
     (folder / "daemon.json").write_text("{}")
     argv = ["dockerd", "--config-file", f"{folder}/daemon.json", "--data-root", f"{folder}/data"]
     argv += ["--exec-root", f"{folder}/exec", "-p", f"{folder}/pid", "-H", f"unix://{socket}"]
+    argv += shlex.split(os.environ.get("ENVBUILD_DOCKERD_OPTIONS", ""))
     try:
         with server(argv, log=folder / "log", ready=lambda: listens(str(socket)), seconds=60):
             yield f"unix://{socket}"

@@ -1,6 +1,4 @@
-"""What a test needs and may not have: a skip with the reason, or a failure where ENVBUILD_TEST_REQUIRE names
-it.
-"""
+"""What a test needs and may not have: a skip with a reason, or a failure if it is required."""
 
 import os
 from typing import NoReturn

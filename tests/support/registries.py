@@ -1,6 +1,4 @@
-"""Registries on loopback: docker-registry, open or with a login, and a bearer-token proxy such as Docker
-Hub's front.
-"""
+"""Registries on loopback: docker-registry, open or with a login, and a bearer-token front."""
 
 import base64
 import contextlib
@@ -36,9 +34,7 @@ class Registry:
         return {"username": self.user, "password": self.password} if self.user else {}
 
     def docker_config(self, folder: Path, password: str | None = None) -> dict[str, str]:
-        """Writes a docker config.json that knows this registry's login; returns the environment that names
-        it.
-        """
+        """Writes a docker config.json that knows this registry's login; returns the environment naming it."""
         folder.mkdir(parents=True, exist_ok=True)
         pair = f"{self.user}:{self.password if password is None else password}".encode()
         auths = {self.host: {"auth": base64.b64encode(pair).decode()}}
@@ -71,9 +67,7 @@ def docker_registry(folder: Path, *, login: bool) -> Iterator[Registry]:
 
 
 class _TokenFront(http.server.BaseHTTPRequestHandler):
-    """Passes GET and HEAD on to an open registry for who shows a token; /token gives one for user and
-    password.
-    """
+    """Passes GET and HEAD on for who shows a token; /token gives one for user and password."""
 
     protocol_version = "HTTP/1.1"
     server: "_TokenServer"

@@ -1,6 +1,4 @@
-"""Unit tests stay on this machine: an attempt to reach anything but loopback, or an engine's socket, fails
-the test.
-"""
+"""Unit tests stay on this machine: reaching for anything but loopback, or for an engine, fails the test."""
 
 import socket
 from typing import Any

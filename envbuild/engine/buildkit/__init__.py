@@ -1,3 +1,1 @@
-"""BuildKit over the engine's own API: wire codec, session, request, progress. No docker CLI, no protobuf, no
-grpcio.
-"""
+"""BuildKit over the engine's own API: wire codec, session, request, progress. No docker CLI."""

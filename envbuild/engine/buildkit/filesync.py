@@ -78,9 +78,7 @@ class FileSync(GrpcCall):
 
 
 def _followed(entries: Sequence[Entry], follow: Sequence[str]) -> list[Entry]:
-    """Only what the engine asked for, where that is plain to see; sending more than it asked for is correct,
-    too.
-    """
+    """Only what the engine asked for, where that is plain to see; more would be correct, too."""
     wanted = {path.strip("/") for path in follow}
     plain = not any(character in path for path in wanted for character in "*?[\\")
     if not wanted or wanted & {"", "."} or not plain or any(entry.kind == "link" for entry in entries):

@@ -1,6 +1,4 @@
-"""gRPC calls as the server sees them: messages in frames, answers under HTTP/2's flow control. No sockets
-here.
-"""
+"""gRPC calls as the server sees them: messages in frames, answers under flow control. No sockets here."""
 
 from __future__ import annotations
 

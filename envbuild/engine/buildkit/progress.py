@@ -1,7 +1,6 @@
 """BuildKit's trace messages → tracked steps. Pure but for the tracker's sink.
 
-Engine-internal steps are not shown unless they fail; a finished step may be taken up again and is then a new
-one.
+Engine-internal steps are not shown unless they fail; a step taken up again is a new one.
 """
 
 from __future__ import annotations
@@ -69,9 +68,7 @@ class Progress:
 
 
 def culprit(tracker: Tracker, final: str) -> Tracked | None:
-    """The step that a build's final error is about: the one whose own error is in it, else the first that
-    failed.
-    """
+    """The step that a build's final error is about: the one with that error, else the first that failed."""
     failed = [step for step in tracker if step.error]
     own = [step for step in failed if not is_stopped(step.error)]
     named = [step for step in own if step.error in final]

@@ -1,8 +1,7 @@
 """Protobuf's wire format, as far as BuildKit's progress and session messages need it. Pure.
 
 Input: bytes. Output: field numbers and values, or typed messages (`StatusResponse`). Field numbers are those
-of
-moby/buildkit api/services/control/control.proto (v0.8 to v0.32).
+of moby/buildkit api/services/control/control.proto (v0.8 to v0.32).
 """
 
 from __future__ import annotations
@@ -43,9 +42,7 @@ def decode_varint(data: bytes, start: int) -> tuple[int, int]:
 
 
 def encode(*pairs: tuple[int, str | bytes | int]) -> bytes:
-    """A message of (field number, value); empty and zero values are left out, as proto3 does. Negative: two's
-    complement.
-    """
+    """A message of (field number, value); empty and zero values are left out, as proto3 does."""
     out = bytearray()
     for field, value in pairs:
         if isinstance(value, int):

@@ -1,8 +1,7 @@
 """One BuildKit build: POST /build?version=2 with a session beside it; its trace is fed to `Progress`. Not
 pure.
 
-Input: entries, `BuildRequest`. Output: the image id. Raises BuildFailed with the engine's words, Refused,
-OSError.
+Input: entries, `BuildRequest`. Output: the image id. Raises BuildFailed, Refused, OSError.
 """
 
 from __future__ import annotations
@@ -99,6 +98,8 @@ class BuildkitBuild:
             try:
                 return self._listen(query, None if self._filesync else send, listen)
             except BuildFailed:
+                if session.failure:
+                    raise session.failure from None
                 raise
             except BaseException:
                 self._cancel()

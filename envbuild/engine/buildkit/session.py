@@ -1,8 +1,7 @@
 """A BuildKit session: the engine calls back over it for secrets, registry credentials and (old engines) the
 context.
 
-One thread per build, h2 on the hijacked POST /session connection, on which the engine is the HTTP/2 client.
-Not pure.
+One thread per build; on the hijacked POST /session connection the engine is the HTTP/2 client. Not pure.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import h2.events
 import h2.exceptions
 
 from envbuild.engine.buildkit.filesync import FILESYNC, FileSync
-from envbuild.engine.buildkit.grpc import NOT_FOUND, GrpcCall, GrpcError, Unary, Unimplemented
+from envbuild.engine.buildkit.grpc import NOT_FOUND, UNKNOWN, GrpcCall, GrpcError, Unary, Unimplemented
 from envbuild.engine.buildkit.proto import Message, encode
 from envbuild.errors import EnvbuildError
 
@@ -40,8 +39,7 @@ class Session:
     """Serves one build until closed. `pair(host)` gives user and secret for a registry; `entries` a context
     to upload.
 
-    `shared_key` must change with the context: under one key engines take files of equal size and time for
-    equal.
+    `shared_key` must change with the context: under one key, equal size and time count as equal.
     """
 
     def __init__(
@@ -54,7 +52,7 @@ class Session:
         shared_key: str = "",
     ) -> None:
         self.id = random.token_hex(16)
-        self.complaints: list[str] = []
+        self.failure: EnvbuildError | None = None
         self._secrets = secrets
         self._pair = pair
         self._entries = tuple(entries)
@@ -102,8 +100,7 @@ class Session:
         try:
             user, secret = self._pair(request.text(1))
         except EnvbuildError as error:
-            self.complaints.append(error.message)
-            return b""  # anonymous: a registry that wants more says so itself
+            raise GrpcError(UNKNOWN, error.message) from error
         return encode((1, user), (2, secret))
 
     def _serve(self) -> None:
@@ -116,6 +113,8 @@ class Session:
                     self._handle(event)
                 self._pump()
                 self._stream.write(self._http2.data_to_send())
+        except EnvbuildError as error:  # a file of the context cannot be read: the build cannot go on
+            self.failure = error
         except (OSError, ValueError, h2.exceptions.ProtocolError):
             pass  # closed by either side; a build that still needed it says so in its own answer
         finally:

@@ -81,6 +81,14 @@ def test_what_cannot_be_copied(tmp_path: Path) -> None:
     assert caught.value.message == f"{tmp_path}/none: cannot be read: no such file or directory"
 
 
+def test_a_file_that_goes_before_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    entries = context_entries(context("FROM scratch\n", copies={"f": tmp_path / "f"}), None)
+    (tmp_path / "f").unlink()
+    with pytest.raises(BuildError, match="f: cannot be read: no such file or directory"):
+        write_tar(entries, io.BytesIO())
+
+
 def test_a_file_that_shrinks_while_it_is_sent(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"x" * 100)
     entries = context_entries(context("FROM scratch\n", copies={"log": tmp_path / "log"}), None)
