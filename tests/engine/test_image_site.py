@@ -3,6 +3,8 @@ engine, with an index, a proxy and mirrors on loopback.
 """
 
 import re
+import tomllib
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +13,16 @@ import docker
 import pytest
 import yaml
 from support.commandline import CommandLine
+from support.contexts import context
 from support.index import Asked
 from support.place import INDEX_HOST, Place, a_place, write_config
+from support.processes import free_port
+from support.registries import Registry
 from support.saved import parts, save
+from support.standin import downloads, standin_python
+
+from envbuild.engine.engine import Engine
+from envbuild.engine.model import BuildRequest
 
 pytestmark = pytest.mark.network
 
@@ -150,3 +159,170 @@ def test_neither_lock_nor_output_nor_state_holds_a_secret(carried: Carried, plac
     assert not any("crash" in name for name in texts)
     for name, text in texts.items():
         assert [needle for needle in place.secrets() if needle in text] == [], name
+
+
+def test_what_a_failed_step_said_is_shown_without_secrets(
+    carried: Carried, place: Place, engine_url: str, tmp_path: Path
+) -> None:
+    run = shell(tmp_path, engine_url, place.settings())
+    text = (carried.lock_path.parent / "spec.yml").read_text()
+    spec = yaml.safe_load(text) | {"run": ["env; exit 3"]}
+    (run.folder / "spec.yml").write_text(yaml.safe_dump(spec))
+    (run.folder / carried.lock_path.name).write_bytes(carried.lock_path.read_bytes())
+    run("lock")
+    _, said = run("image", "--locked", code=5)
+    assert "its command ended with exit code 3" in said
+    assert "https_proxy=http://***@" in said.lower()
+    assert [needle for needle in place.secrets() if needle in said.encode()] == []
+
+
+@pytest.fixture(scope="module")
+def python_base(engine: Engine, base_image: str, network: None) -> Iterator[str]:
+    """A base image that has Debian's Python 3.11 in it: no step has to install one."""
+    install = "apt-get update -q && apt-get install -qy --no-install-recommends python3.11"
+    tag = f"envbuild-test-python:{uuid.uuid4().hex[:8]}"
+    request = BuildRequest(tags=(tag,), network="host")
+    engine.build(context(f"FROM {base_image}\nRUN {install}\n"), request)
+    yield tag
+    engine.untag(tag)
+
+
+@dataclass
+class Small:
+    """A spec of one package on a base with Python, for somebody who reaches the index directly."""
+
+    run: CommandLine
+    package: str
+    name: str
+
+    @property
+    def lock_path(self) -> Path:
+        return self.run.folder / f"pylock.{self.name}.toml"
+
+    def state(self) -> dict[str, bytes]:
+        """All files of the project and of envbuild's state, but for the empty ones that hold seats."""
+        kept = (self.run.folder, self.run.folder.parent / "home" / "state")
+        files = [path for part in kept for path in part.rglob("*") if path.is_file()]
+        return {str(path): data for path in files if (data := path.read_bytes())}
+
+
+@pytest.fixture
+def small(place: Place, mark: str, engine_url: str, python_base: str, tmp_path: Path) -> Small:
+    run = shell(tmp_path, engine_url, place.direct_settings())
+    word = uuid.uuid4().hex[:8]  # neither engine nor uv has seen it before
+    package = f"crate{word}"
+    place.index.add(package, "1.0", doc="good")
+    name = f"small-{mark}-{word}"
+    pip = f"pip:\n  packages: ['{package}==1.0']\n"
+    (run.folder / "spec.yml").write_text(f"name: {name}\npython: 3.11\nbase: {python_base}\n{pip}")
+    return Small(run, package, name)
+
+
+@pytest.mark.parametrize(("kind", "doc"), [("hash", "evil"), ("size", "evil and larger")])
+def test_a_wheel_that_was_tampered_with_is_refused(
+    small: Small, place: Place, api: docker.APIClient, kind: str, doc: str
+) -> None:
+    small.run("lock")
+    before = small.state()
+    place.index.add(small.package, "1.0", doc=doc)
+    _, said = small.run("image", "--locked", code=5)
+    other = f"{kind} mismatch: the index has another file of this name than the lock"
+    assert f"error: {small.package}==1.0: {other}\n" in said
+    assert f"  from spec.yml:5: pip.packages[0]: {small.package}==1.0 asks for it\n" in said
+    assert (
+        "hint: find out why before you trust it; to accept the new file:"
+        f" envbuild lock --upgrade-package {small.package}\n"
+    ) in said
+    assert api.images(name=small.name) == []
+    assert small.state() == before
+
+
+def test_an_index_that_does_not_answer_leaves_everything_as_it_was(small: Small, place: Place) -> None:
+    small.run("lock")
+    before = small.state()
+    gone = f"127.0.0.1:{free_port()}"
+    settings = place.direct_settings()
+    settings["index_url"] = settings["index_url"].replace(place.index.host, gone)
+    write_config(small.run.folder.parent / "home", settings)
+    _, said = small.run("lock", "--upgrade", code=4)
+    assert f"error: the package index does not answer: https://{gone}/simple/{small.package}/: " in said
+    assert "hint: check the address, the proxy, the CA bundle and the credentials: envbuild doctor" in said
+    assert [needle for needle in place.secrets() if needle in said.encode()] == []
+    assert small.state() == before
+
+
+def test_pythons_come_from_the_sites_mirror(
+    place: Place,
+    mark: str,
+    engine: Engine,
+    engine_url: str,
+    python_base: str,
+    base_image: str,
+    api: docker.APIClient,
+    tmp_path: Path,
+) -> None:
+    """The Python is a stand-in: Debian's, offered where uv looks for its own builds."""
+    version = engine.run(python_base, ["python3.11", "--version"]).stdout.split()[1]
+    archive = standin_python(api, python_base, "3.11")
+    path = f"{mark}/cpython-{version}-{mark}.tar.gz"
+    machine = api.inspect_image(base_image)["Architecture"]
+    place.index.others[f"/pythons/{path}"] = archive
+    place.index.others["/pythons.json"] = downloads(version, machine, path, archive)
+    mirror = place.index_url.removesuffix("/simple")
+    more = {"python_mirror": f"{mirror}/pythons", "python_downloads": f"{mirror}/pythons.json"}
+    run = shell(tmp_path, engine_url, place.direct_settings() | more)
+    name = f"managed-{mark}"
+    package = f"bundle{mark}"
+    place.index.add(package, "1.0")
+    # A working directory of its own: no other build shall find the stand-in in the engine's cache.
+    spec = {"name": name, "python": version, "base": base_image, "apt": ["libexpat1"], "workdir": f"/{mark}"}
+    spec |= {"pip": {"packages": [package]}, "smoke": {"imports": [package]}}
+    (run.folder / "spec.yml").write_text(yaml.safe_dump(spec))
+
+    run("lock")
+    lock = (run.folder / f"pylock.{name}.toml").read_text()
+    python = tomllib.loads(lock)["tool"]["envbuild"]["python"]
+    assert (python["source"], python["version"]) == ("managed", version)
+    assert "asked for exactly" in python["reason"]
+    assert [needle for needle in place.secrets() if needle in lock.encode()] == []
+
+    place.index.asked.clear()
+    run("image", "--locked")
+    assert Asked("GET", f"/pythons/{path}", "uv", known=True) in place.index.asked
+    show = "import sys; print(sys.base_prefix, sys.version.split()[0])"
+    prefix, ran = engine.run(f"{name}:latest", ["python", "-c", show]).stdout.split()
+    assert prefix.startswith(f"/opt/python/cpython-{version}")
+    assert ran == version
+
+
+@pytest.mark.registry
+def test_the_base_comes_through_the_sites_registry_mirror(
+    place: Place,
+    mark: str,
+    engine: Engine,
+    engine_url: str,
+    python_base: str,
+    open_registry: Registry,
+    api: docker.APIClient,
+    tmp_path: Path,
+) -> None:
+    base = f"debian:test-{mark}"
+    repository, tag = f"{open_registry.host}/hub/library/debian", f"test-{mark}"
+    there = context(f"FROM {python_base}\nCOPY mark /mark\n", {"mark": mark.encode()})
+    pushed = engine.build(there, BuildRequest(tags=(f"{repository}:{tag}",)))
+    for message in api.push(repository, tag, stream=True, decode=True):
+        assert "error" not in message, message
+    digest = engine.remote_digest(f"{repository}:{tag}", "")
+    engine.remove(pushed.id, force=True)
+    assert engine.image(pushed.id) is None
+
+    mirrors = {"registry_mirrors": {"docker.io": f"{open_registry.host}/hub"}}
+    run = shell(tmp_path, engine_url, place.direct_settings() | mirrors)
+    name = f"mirrored-{mark}"
+    (run.folder / "spec.yml").write_text(f"name: {name}\npython: 3.11\nbase: {base}\n")
+    _, said = run("image")
+    assert f"(as {repository}@{digest[:30]}" in said
+    locked = tomllib.loads((run.folder / f"pylock.{name}.toml").read_text())["tool"]["envbuild"]["base"]
+    assert (locked["reference"], locked["digest"]) == (base, digest)
+    assert engine.run(f"{name}:latest", ["cat", "/mark"]).stdout == mark
+    engine.remove(f"{repository}@{digest}", force=True)
