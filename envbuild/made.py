@@ -1,4 +1,4 @@
-"""Images that were made: is the last one still there, does a new one pass, keep it in mind.
+"""How one image is made: is the last one still there, build, does the new one pass, keep it in mind.
 
 Asks the engine; reads and writes state.
 """
@@ -10,7 +10,8 @@ import os
 from typing import TYPE_CHECKING
 
 from envbuild import state
-from envbuild.errors import EngineError, SmokeError
+from envbuild.errors import BuildError, EngineError, RegistryError, SmokeError
+from envbuild.events import Notice
 from envbuild.outcomes import ImageOutcome
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from envbuild.engine.engine import Engine
     from envbuild.engine.model import BuiltImage
     from envbuild.lock.model import Lock
-    from envbuild.outcomes import Locked, Request
+    from envbuild.outcomes import Locked, Rendered, Request
     from envbuild.smoke.model import SmokeReport
     from envbuild.spec.model import Spec
 
@@ -35,18 +36,38 @@ def recall_image(request: Request, *, smoke: bool) -> state.Memory | None:
     known = state.recall(request.spec_path, request.platform)
     if known is None or (smoke and known.report is None):
         return None
-    from envbuild.engine.discover import find_endpoint
-    from envbuild.engine.quick import quick_image_id
-
     try:
         if not known.is_current(request.platform):
             return None
     except OSError:
         return None
+    return known if all(knows(request, name, known.image_id) for name in known.references) else None
+
+
+def knows(request: Request, reference: str, image_id: str) -> bool:
+    """Whether the engine has that image by that name: one question, no docker SDK. In doubt: no."""
+    from envbuild.engine.discover import find_endpoint
+    from envbuild.engine.quick import quick_image_id
+
     url = find_endpoint(request.engine or request.site.engine, os.environ).url
-    if all(quick_image_id(url, name) == known.image_id for name in known.references):
-        return known
-    return None
+    return quick_image_id(url, reference) == image_id
+
+
+def offer_base(request: Request, locked: Locked) -> None:
+    """Have the engine know the base by the name that the Dockerfile says, so that `docker build` finds it.
+
+    A base with a registry needs no such help; where no engine has the base, a warning says so.
+    """
+    base = locked.lock.base
+    if base.digest or not base.image_id or knows(request, base.build_reference, base.image_id):
+        return
+    from envbuild.engine.prepare import ensure_base
+
+    try:
+        ensure_base(request.connect(), base, request.platform, locked.path.name, request.sink)
+    except (EngineError, RegistryError) as error:
+        text = f"`docker build` will not find {base.build_reference}: {error.message}; {error.hint}"
+        request.sink(Notice(level="warning", text=text))
 
 
 def taken_from(request: Request, locked: Locked) -> str:
@@ -76,6 +97,22 @@ def _watched(locked: Locked) -> tuple[str, ...]:
         str(find_templates()),
         *(str(folder / source) for source in sources),
     )
+
+
+def build_image(request: Request, rendered: Rendered, *, no_cache: bool) -> BuiltImage:
+    """Have the base, and build on it. Raises BuildError, RegistryError, EngineError."""
+    from envbuild.engine.prepare import build_request, ensure_base
+    from envbuild.lock.reasons import not_installed
+
+    locked = rendered.planned.locked
+    engine = request.connect()
+    base = ensure_base(engine, locked.lock.base, request.platform, locked.path.name, request.sink)
+    spec_name = str(request.spec_path)
+    wanted = build_request(request.site, rendered.context, base, spec=spec_name, no_cache=no_cache)
+    try:
+        return engine.build(rendered.context, wanted, request.sink)
+    except BuildError as error:
+        raise not_installed(error, locked.spec.pip.requirements) from error
 
 
 def remember_image(

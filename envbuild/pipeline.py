@@ -7,12 +7,12 @@ stage brings its own, and an engine is connected to only when a stage needs one.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envbuild import __version__, state
-from envbuild.errors import BuildError, LockError, StaleLock
+from envbuild import __version__, made, state
+from envbuild.errors import LockError, StaleLock
 from envbuild.events import Notice
-from envbuild.made import outcome, recall_image, remember_image, taken_from, try_and_name, try_image
 from envbuild.outcomes import ImageOptions, ImageOutcome, Locked, LockOptions, Planned, Rendered, Request
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def lock(request: Request, options: LockOptions) -> Locked:
     from envbuild.engine.lazy import LazyStore
     from envbuild.lock.make import Upgrade, make_lock
 
-    made = make_lock(
+    new = make_lock(
         spec,
         site=request.site,
         store=LazyStore(request.connect),
@@ -52,8 +52,8 @@ def lock(request: Request, options: LockOptions) -> Locked:
         allow_unpinned_base=options.allow_unpinned_base,
         sink=request.sink,
     )
-    write_lock(path, made)
-    return Locked(spec=spec, lock=read_lock(path) or made, path=path, changes=changes, written=True)
+    write_lock(path, new)
+    return Locked(spec=spec, lock=read_lock(path) or new, path=path, changes=changes, written=True)
 
 
 def plan(request: Request, options: LockOptions) -> Planned:
@@ -62,8 +62,8 @@ def plan(request: Request, options: LockOptions) -> Planned:
 
     locked = lock(request, options)
     text = locked.path.read_text(encoding="utf-8")
-    made = make_plan(locked.spec, locked.lock, lock_text=text, version=__version__)
-    return Planned(locked=locked, plan=made)
+    planned = make_plan(locked.spec, locked.lock, lock_text=text, version=__version__)
+    return Planned(locked=locked, plan=planned)
 
 
 def render(request: Request, options: LockOptions) -> Rendered:
@@ -79,31 +79,32 @@ def render(request: Request, options: LockOptions) -> Rendered:
     return Rendered(planned=planned, context=context)
 
 
+def write(request: Request, options: LockOptions, folder: Path) -> Rendered:
+    """Render a build context into `folder`: plain `docker build` makes an image of it."""
+    from envbuild.lock.uv import find_uv
+    from envbuild.render.write import write_context
+
+    rendered = render(request, options)
+    write_context(rendered.context, folder, Path(find_uv()) if rendered.context.needs_uv else None)
+    made.offer_base(request, rendered.planned.locked)
+    return rendered
+
+
 def image(request: Request, options: ImageOptions) -> ImageOutcome:
     """Make the image of a spec, unless it is there already: build, smoke-test, and only then name it."""
     begun = time.monotonic()
     waiting = Notice(level="info", text="another envbuild works on this spec; waiting for it")
     with state.alone(request.spec_path, on_wait=lambda: request.sink(waiting)):
         anew = options.force or options.no_cache
-        if not anew and (known := recall_image(request, smoke=options.smoke)):
-            return outcome(known, seconds=time.monotonic() - begun, up_to_date=True)
-        from envbuild.engine.prepare import build_request, ensure_base
-        from envbuild.lock.reasons import not_installed
-
+        if not anew and (known := made.recall_image(request, smoke=options.smoke)):
+            return made.outcome(known, seconds=time.monotonic() - begun, up_to_date=True)
         rendered = render(request, options.lock)
-        locked, context = rendered.planned.locked, rendered.context
-        made_from = taken_from(request, locked)
-        engine = request.connect()
-        base = ensure_base(engine, locked.lock.base, request.platform, locked.path.name, request.sink)
-        name, no_cache = str(request.spec_path), options.no_cache
-        wanted = build_request(request.site, context, base, spec=name, no_cache=no_cache)
-        try:
-            built = engine.build(context, wanted, request.sink)
-        except BuildError as error:
-            raise not_installed(error, locked.spec.pip.requirements) from error
-        report = try_and_name(request, built.id, locked, smoke=options.smoke)
-        made = remember_image(request, locked, built, report, fingerprint=made_from)
-        return outcome(made, seconds=time.monotonic() - begun, up_to_date=False)
+        locked = rendered.planned.locked
+        fingerprint = made.taken_from(request, locked)
+        built = made.build_image(request, rendered, no_cache=options.no_cache)
+        report = made.try_and_name(request, built.id, locked, smoke=options.smoke)
+        known = made.remember_image(request, locked, built, report, fingerprint=fingerprint)
+        return made.outcome(known, seconds=time.monotonic() - begun, up_to_date=False)
 
 
 def smoke(request: Request, target: str) -> SmokeReport:
@@ -111,4 +112,4 @@ def smoke(request: Request, target: str) -> SmokeReport:
     from envbuild.smoke.subject import find_subject
 
     image_id, spec, locked = find_subject(request.connect(), target)
-    return try_image(request, image_id, spec, locked)
+    return made.try_image(request, image_id, spec, locked)

@@ -55,14 +55,11 @@ def command(
     site = current_site()
     options = LockOptions(frozen=locked, allow_unpinned_base=allow_unpinned_base)
     with progress(redactor(site), json=json, quiet=quiet, verbose=verbose) as sink:
-        context = pipeline.render(
-            request(spec, site, sink, platform=platform, engine=engine), options
-        ).context
-    if output is not None:
-        from envbuild.lock.uv import find_uv
-        from envbuild.render.write import write_context
-
-        write_context(context, output, Path(find_uv()) if context.needs_uv else None)
+        asked = request(spec, site, sink, platform=platform, engine=engine)
+        if output is None:
+            context = pipeline.render(asked, options).context
+        else:
+            context = pipeline.write(asked, options, output).context
     if json:
         emit_json(context_data(context, output))
     elif output is None:
