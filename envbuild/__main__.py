@@ -1,4 +1,4 @@
-"""The `envbuild` command. Answers `--version` before any heavy import: it is asked often, by scripts and prompts."""
+"""The `envbuild` command. Answers `--version` before any heavy import: scripts and prompts ask it often."""
 
 import sys
 

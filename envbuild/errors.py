@@ -1,4 +1,6 @@
-"""Every error that envbuild raises on purpose. They carry data; wording of hints and exit codes live in `cli/errors.py`.
+"""Every error that envbuild raises on purpose. They carry data; exit codes live in `cli/errors.py`.
+
+The tree:
 
     EnvbuildError
     ├── UsageError                 the command line asks for something that makes no sense
@@ -77,15 +79,17 @@ class LockError(EnvbuildError):
     """A lock could not be made, read or trusted."""
 
 
-class StaleLock(LockError):
+class StaleLock(LockError):  # noqa: N818  it says what happened
     """The lock no longer answers the spec; `changes` are lines such as `pip: + rich`."""
 
-    def __init__(self, message: str, *, changes: Sequence[str], hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, changes: Sequence[str], hint: str = "renew it: envbuild lock"
+    ) -> None:
         super().__init__(message, hint=hint)
         self.changes = tuple(changes)
 
 
-class Unsolvable(LockError):
+class Unsolvable(LockError):  # noqa: N818  likewise
     """The resolver found no set of packages; `problems` point at the requirements at fault."""
 
     def __init__(self, message: str, *, problems: Sequence[Problem] = (), hint: str = "") -> None:
@@ -129,7 +133,7 @@ class RegistryError(EnvbuildError):
     """A registry refused, or cannot be reached."""
 
 
-class BaseUnavailable(RegistryError):
+class BaseUnavailable(RegistryError):  # noqa: N818  likewise
     """The base image is neither in the engine's store nor to be had from its registry."""
 
 
@@ -137,5 +141,5 @@ class EngineError(EnvbuildError):
     """No usable container engine: not reachable, too old, no permission, disk full."""
 
 
-class GpuUnavailable(EngineError):
+class GpuUnavailable(EngineError):  # noqa: N818  likewise
     """A GPU is required, and the engine cannot give one."""

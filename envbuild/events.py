@@ -1,4 +1,4 @@
-"""What happens while envbuild works, as data: one model for every stage, drawn by the renderers in `cli/`. Pure.
+"""What happens while envbuild works, as data: one model for every stage, drawn by `cli/renderers/`. Pure.
 
 A step has an id (unique within one command), starts once, and ends once as done or failed. Steps may overlap.
 """

@@ -1,4 +1,4 @@
-"""Small things with files that several rooms need: whole-or-nothing writes, and digests of files and folders."""
+"""What several rooms need of files: whole-or-nothing writes, and digests of files and folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write `data` to `path` wholly or not at all: a reader sees the old file or the new one. Raises OSError."""
+    """Write `data` to `path` wholly or not at all: readers see the old file or the new. Raises OSError."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -25,7 +25,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def digest_tree(path: Path) -> str:
-    """The sha256 (hex) of a file, link or folder: names, contents, link targets and the executable bit; times do not count.
+    """The sha256 (hex) of a file or folder: names, contents, link targets, executable bits; not times.
 
     A path that does not exist has the digest `missing`. Raises OSError where something cannot be read.
     """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInfo:
-    """An image in an engine's store. `size` in bytes, `layers` are diffIDs, `created` as the engine says it."""
+    """An image in an engine's store: `size` in bytes, `layers` as diffIDs, `created` as the engine says."""
 
     id: str
     tags: tuple[str, ...] = ()

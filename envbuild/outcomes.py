@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Request:
     """What the user asks about: a spec, for a platform, at a site; who listens.
 
-    `connect` reaches the engine (once, however often it is called); `engine` is the URL that the user gave for it, if any.
+    `connect` reaches the engine (once, however often called); `engine` is its URL, if the user gave one.
     """
 
     spec_path: Path
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockOptions:
-    """How a missing or stale lock is treated. `frozen` (--locked) refuses both; `upgrade_packages` renews only those named."""
+    """How a lock is treated: `frozen` refuses a missing or stale one, `upgrade_packages` are renewed."""
 
     frozen: bool = False
     upgrade: bool = False
@@ -47,7 +47,7 @@ class LockOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageOptions:
-    """How an image is made. `force` does all stages again even if nothing changed; `no_cache` also the engine's steps."""
+    """How an image is made: `force` repeats all stages though nothing changed, `no_cache` all steps, too."""
 
     lock: LockOptions = field(default_factory=LockOptions)
     smoke: bool = True
@@ -57,7 +57,7 @@ class ImageOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """A spec with its lock. `changes` are drift lines that made it be written anew; `written` is False when it was fresh."""
+    """A spec with its lock: `changes` made the old one stale, `written` says whether it was made anew."""
 
     spec: Spec
     lock: Lock
@@ -84,7 +84,10 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageOutcome:
-    """An image that passed (or was not asked to). `size` in bytes, `layers` a count, `up_to_date` when nothing had to be done."""
+    """An image that passed its tests, if it had to.
+
+    `size` in bytes, `layers` a count, `up_to_date` when there was nothing to do.
+    """
 
     references: tuple[str, ...]
     image_id: str

@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 
 def lock(request: Request, options: LockOptions) -> Locked:
-    """Read the spec; use its lock when that is fresh, else make one (`frozen` refuses).
-
-    Raises SpecError, LockError (StaleLock), RegistryError.
-    """
+    """Read the spec; use its lock if fresh, else make one. Raises SpecError, LockError, RegistryError."""
     from envbuild.lock.drift import drift
     from envbuild.lock.pylock import lock_path, read_lock, write_lock
     from envbuild.spec.load import load_spec
@@ -35,8 +32,7 @@ def lock(request: Request, options: LockOptions) -> Locked:
     if options.frozen and previous is None:
         raise LockError(f"{path.name}: there is no lock yet", hint="make one: envbuild lock")
     if options.frozen and changes:
-        what = f"{path.name}: the lock does not answer the spec any more"
-        raise StaleLock(what, changes=changes, hint="renew it: envbuild lock")
+        raise StaleLock(f"{path.name}: the lock does not answer the spec any more", changes=changes)
     if previous and not changes and not options.upgrade and not options.upgrade_packages:
         return Locked(spec=spec, lock=previous, path=path, changes=(), written=False)
     from envbuild.engine.lazy import LazyStore
@@ -66,25 +62,33 @@ def plan(request: Request, options: LockOptions) -> Planned:
     return Planned(locked=locked, plan=planned)
 
 
-def render(request: Request, options: LockOptions) -> Rendered:
-    """Lock and plan if needed, then render a build context."""
+def render(request: Request, options: LockOptions, *, share: bool = False) -> Rendered:
+    """Lock and plan if needed, then render a build context (`share`: with nothing of this machine in it)."""
+    from envbuild.lock.uv import public_uv, runs_on
     from envbuild.render.copies import read_copies
     from envbuild.render.render import render as render_plan
     from envbuild.render.templates import find_templates
 
     planned = plan(request, options)
     spec = planned.locked.spec
-    copies, line_of = read_copies(spec), spec.source.line_of
-    context = render_plan(planned.plan, find_templates(), copies=copies, line_of=line_of)
+    context = render_plan(
+        planned.plan,
+        find_templates(),
+        copies=read_copies(spec),
+        line_of=spec.source.line_of,
+        uv_image=None
+        if runs_on(request.platform) and not share
+        else public_uv(planned.locked.lock.tools["uv"]),
+    )
     return Rendered(planned=planned, context=context)
 
 
-def write(request: Request, options: LockOptions, folder: Path) -> Rendered:
+def write(request: Request, options: LockOptions, folder: Path, *, share: bool = False) -> Rendered:
     """Render a build context into `folder`: plain `docker build` makes an image of it."""
     from envbuild.lock.uv import find_uv
     from envbuild.render.write import write_context
 
-    rendered = render(request, options)
+    rendered = render(request, options, share=share)
     write_context(rendered.context, folder, Path(find_uv()) if rendered.context.needs_uv else None)
     made.offer_base(request, rendered.planned.locked)
     return rendered

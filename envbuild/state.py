@@ -1,6 +1,7 @@
-"""What envbuild remembers between runs: for each spec, the image it made last and from what. Reads and writes small files.
+"""What envbuild remembers between runs: for each spec, the image it made last, and from what. Not pure.
 
-It lives in `$XDG_STATE_HOME/envbuild`. Losing it costs time, never truth: the next run builds again, from the engine's cache.
+It lives in small files under `$XDG_STATE_HOME/envbuild`. Losing them costs time, never truth: the next run
+builds again, from the engine's cache.
 """
 
 from __future__ import annotations
@@ -44,18 +45,20 @@ class Memory:
     report: SmokeReport | None = None
 
     def is_current(self, platform: str) -> bool:
-        """Whether everything the image was made from is as it was. Raises OSError where something cannot be read."""
+        """Whether all that the image was made from is as it was. Raises OSError for what cannot be read."""
         return self.fingerprint == fingerprint(self.watched, platform)
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where state is kept for this user."""
-    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local" / "state")
+    home = environ.get("XDG_STATE_HOME") or str(
+        Path(environ.get("HOME", "~")).expanduser() / ".local" / "state"
+    )
     return Path(home) / "envbuild"
 
 
 def fingerprint(paths: Sequence[str], platform: str) -> str:
-    """Digest over the contents of `paths` (a missing one counts as such), the platform and envbuild itself."""
+    """Digest over the contents of `paths` (a missing one counts), the platform and envbuild itself."""
     digest = hashlib.sha256(f"{_FORMAT}\0{__version__}\0{platform}\0".encode())
     for path in paths:
         digest.update(f"{path}\0{digest_tree(Path(path))}\0".encode())
@@ -63,7 +66,7 @@ def fingerprint(paths: Sequence[str], platform: str) -> str:
 
 
 def recall(spec_path: Path, platform: str) -> Memory | None:
-    """What is remembered of the spec at `spec_path`; None when nothing is, or when it cannot be read any more."""
+    """What is remembered of the spec at `spec_path`; None when nothing is, or it cannot be read any more."""
     try:
         data = json.loads(_file(spec_path, platform).read_text(encoding="utf-8"))
         if data.pop("format") != _FORMAT:
@@ -74,7 +77,7 @@ def recall(spec_path: Path, platform: str) -> Memory | None:
 
 
 def remember(spec_path: Path, platform: str, memory: Memory) -> None:
-    """Keep `memory` for the spec at `spec_path`. A state folder that cannot be written costs speed only, so it is no error."""
+    """Keep `memory` for the spec at `spec_path`; no error if it cannot be: that costs only time."""
     data = json.dumps({"format": _FORMAT, **asdict(memory)}, indent=1, sort_keys=True)
     with contextlib.suppress(OSError):
         _file(spec_path, platform).parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +111,9 @@ def _file(spec_path: Path, platform: str) -> Path:
 def _memory(data: dict[str, Any]) -> Memory:
     report = data.pop("report")
     if report is not None:
-        results = tuple(CheckResult(**{**row, "output": tuple(row["output"])}) for row in report.pop("results"))
+        results = tuple(
+            CheckResult(**{**row, "output": tuple(row["output"])}) for row in report.pop("results")
+        )
         report = SmokeReport(results=results, **report)
     data["watched"], data["references"] = tuple(data["watched"]), tuple(data["references"])
     return Memory(report=report, **data)

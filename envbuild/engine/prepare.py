@@ -41,7 +41,8 @@ def ensure_base(engine: Engine, base: LockedBase, platform: str, lock_name: str,
     if image_id is None:
         made = f"it was made by {base.recipe['tool']}; " if base.recipe and "tool" in base.recipe else ""
         raise BaseUnavailable(
-            f"the base {base.reference} ({base.image_id[:19]}) exists in no registry, and this engine does not have it",
+            f"the base {base.reference} ({base.image_id[:19]}) exists in no registry,"
+            " and this engine does not have it",
             hint=f"{made}make it again: envbuild bootstrap {base.reference} --like {lock_name}"
             if base.recipe
             else "bring it here with `docker save` and `docker load`, or relock: envbuild lock --upgrade",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform as host
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -46,6 +48,17 @@ def run_uv(argv: Sequence[str], *, environment: Mapping[str, str], folder: Path 
     )
     out, err = (part.decode(errors="replace") for part in (ran.stdout, ran.stderr))
     return UvRan(code=ran.returncode, stdout=out, stderr=err)
+
+
+def public_uv(version: str) -> str:
+    """The image that uv's makers publish, with the binary as /uv."""
+    return f"ghcr.io/astral-sh/uv:{version}"
+
+
+def runs_on(platform: str) -> bool:
+    """Whether the uv of this machine can run in containers of `platform` (linux/amd64, linux/arm64)."""
+    machine = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}.get(platform)
+    return sys.platform == "linux" and host.machine() == machine
 
 
 @cache

@@ -33,6 +33,12 @@ def command(
             "--output", "-o", metavar="DIR", help="Write Dockerfile and all files it needs into this folder."
         ),
     ] = None,
+    share: Annotated[
+        bool,
+        typer.Option(
+            "--share", help="Take uv from its public image instead of this machine's, for other people."
+        ),
+    ] = False,
     locked: Locked = False,
     allow_unpinned_base: AllowUnpinned = False,
     platform: PlatformOption = None,
@@ -57,9 +63,9 @@ def command(
     with progress(redactor(site), json=json, quiet=quiet, verbose=verbose) as sink:
         asked = request(spec, site, sink, platform=platform, engine=engine)
         if output is None:
-            context = pipeline.render(asked, options).context
+            context = pipeline.render(asked, options, share=share).context
         else:
-            context = pipeline.write(asked, options, output).context
+            context = pipeline.write(asked, options, output, share=share).context
     if json:
         emit_json(context_data(context, output))
     elif output is None:
