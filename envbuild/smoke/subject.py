@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from envbuild.errors import UsageError
 from envbuild.lock.pylock import lock_path, read_lock
-from envbuild.spec.load import load_spec, parse_spec
+from envbuild.spec.load import load_spec
+from envbuild.spec.parse import parse_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,11 @@ import stat
 from typing import TYPE_CHECKING
 
 from envbuild.errors import Problem, SpecError
-from envbuild.spec.yaml import MAX_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+MAX_BYTES = 1024 * 1024
 
 
 def read_limited(path: Path, file: str) -> bytes:

@@ -30,7 +30,7 @@ def starter(
     Raises UsageError when an answer breaks the grammar of its kind, with the reader's own words.
     """
     text = _text(name=name, python=python, base=base, cuda=cuda, apt=tuple(apt), packages=tuple(packages))
-    from envbuild.spec.load import parse_spec
+    from envbuild.spec.parse import parse_spec
 
     try:
         parse_spec(text.encode("utf-8", "replace"), Path("spec.yml"))

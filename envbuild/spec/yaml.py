@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import yaml
 
 from envbuild.errors import Problem, SpecError
+from envbuild.spec.reading import MAX_BYTES
 from envbuild.spec.words import dotted, shown
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from envbuild.spec.model import KeyPath
 
-MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
 MAX_NODES = 20_000
 """Values in a file with all aliases written out: a long spec has some hundreds."""

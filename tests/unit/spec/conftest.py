@@ -21,6 +21,7 @@ HEAD = "name: x\npython: 3.12\n"
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | bytes], Spec]:
     """Load a text as `spec.yml` of an empty folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
     def load_text(text: str | bytes) -> Spec:

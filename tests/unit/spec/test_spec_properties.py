@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from envbuild.errors import SpecError
 from envbuild.spec.file import SpecFile
-from envbuild.spec.load import parse_spec
 from envbuild.spec.model import Spec
+from envbuild.spec.parse import parse_spec
 from envbuild.spec.problems import keys_at
 
 LINE_END = re.compile("\r\n|\r|\n")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from envbuild.errors import UsageError
 from envbuild.spec import grammar
-from envbuild.spec.load import parse_spec
+from envbuild.spec.parse import parse_spec
 from envbuild.spec.starter import starter
 
 HERE = Path("spec.yml")

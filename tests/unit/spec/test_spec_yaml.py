@@ -9,7 +9,8 @@ import time
 import pytest
 
 from envbuild.errors import SpecError
-from envbuild.spec.yaml import MAX_BYTES, MAX_NODES, read_yaml
+from envbuild.spec.reading import MAX_BYTES
+from envbuild.spec.yaml import MAX_NODES, read_yaml
 
 
 def read(text: str | bytes):
