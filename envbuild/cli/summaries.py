@@ -88,7 +88,7 @@ def _layer_name_and_content(layer: Layer) -> tuple[str, str]:
         case EnvLayer():
             return "env", some_of(tuple(name for name, _ in layer.env))
         case RunLayer():
-            return f"run[{layer.index}]", layer.command
+            return f"run[{layer.index}]", " ".join(layer.command.split())
         case CopyLayer():
             return f"copy[{layer.index}]", f"{layer.origin or layer.source} → {layer.target}"
         case MetadataLayer():

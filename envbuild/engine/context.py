@@ -72,7 +72,7 @@ def context_entries(
             raise BuildError(f"{uv_binary}: there is no such uv binary")
         found[UV] = Entry(path=UV, kind="file", mode=0o755, size=uv_binary.stat().st_size, source=uv_binary)
     for path, source in context.copies.items():
-        found.update((entry.path, entry) for entry in _of_the_users(path, source))
+        found.update((entry.path, entry) for entry in _of_the_users(path, source.resolve()))
     for path in list(found):
         for parent in list(Path(path).parents)[:-1]:
             found.setdefault(parent.as_posix(), Entry(path=parent.as_posix(), kind="folder", mode=0o755))
@@ -88,13 +88,14 @@ def _made(path: str, content: bytes) -> Entry:
 def _of_the_users(path: str, source: Path) -> Iterator[Entry]:
     try:
         status = source.lstat()
-        bits = stat.S_IMODE(status.st_mode) & 0o777
+        # Images are for everybody: only the executable bit counts, as in the context's digest.
+        bits = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
         if stat.S_ISLNK(status.st_mode):
             yield Entry(path=path, kind="link", mode=0o777, target=str(source.readlink()))
         elif stat.S_ISREG(status.st_mode):
             yield Entry(path=path, kind="file", mode=bits, size=status.st_size, source=source)
         elif stat.S_ISDIR(status.st_mode):
-            yield Entry(path=path, kind="folder", mode=bits)
+            yield Entry(path=path, kind="folder", mode=0o755)
             for child in sorted(source.iterdir()):
                 yield from _of_the_users(f"{path}/{child.name}", child)
         else:

@@ -53,7 +53,7 @@ def parse_dockerfile(text: str) -> tuple[Instruction, ...]:
     found: list[Instruction] = []
     parts: list[str] = []
     first, stage = 0, -1
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
         if number == 1 and (directive := _ESCAPE.match(line)):
             escape = directive.group(1)

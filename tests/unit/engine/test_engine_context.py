@@ -96,3 +96,20 @@ def test_a_file_that_shrinks_while_it_is_sent(tmp_path: Path) -> None:
     with pytest.raises(BuildError) as caught:
         write_tar(entries, io.BytesIO())
     assert caught.value.message == f"{tmp_path}/log: changed while it was being sent to the engine"
+
+
+def test_the_users_files_are_readable_by_everybody_in_the_image(tmp_path: Path) -> None:
+    folder = tmp_path / "secretive"
+    folder.mkdir(mode=0o700)
+    (folder / "data").write_text("x")
+    (folder / "data").chmod(0o600)
+    (folder / "tool").write_text("x")
+    (folder / "tool").chmod(0o700)
+    (tmp_path / "link").symlink_to("secretive")
+    entries = context_entries(context("FROM scratch\n", copies={"copy/0/link": tmp_path / "link"}), None)
+    modes = {entry.path: (entry.kind, entry.mode) for entry in entries if entry.path.startswith("copy/0/")}
+    assert modes == {
+        "copy/0/link": ("folder", 0o755),
+        "copy/0/link/data": ("file", 0o644),
+        "copy/0/link/tool": ("file", 0o755),
+    }
