@@ -10,8 +10,11 @@ def main() -> None:
 
         sys.stdout.write(f"envbuild {__version__}\n")
         return
-    from envbuild.cli.app import run
-
+    try:
+        from envbuild.cli.app import run
+    except KeyboardInterrupt:  # as `run` says it, which is not there yet
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))
 
 

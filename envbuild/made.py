@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envbuild import state
@@ -41,7 +43,10 @@ def recall_image(request: Request, *, smoke: bool) -> state.Memory | None:
             return None
     except OSError:
         return None
-    return known if all(knows(request, name, known.image_id) for name in known.references) else None
+    if not all(knows(request, name, known.image_id) for name in known.references):
+        return None
+    # As seen from here: the last run may have had another working directory.
+    return replace(known, lock_path=str(request.spec_path.parent / Path(known.lock_path).name))
 
 
 def knows(request: Request, reference: str, image_id: str) -> bool:
@@ -191,7 +196,8 @@ def _never_nameless(engine: Engine, image_id: str) -> Iterator[None]:
 
 def _refusal(request: Request, image_id: str, spec: Spec, report: SmokeReport) -> SmokeError:
     """The error for an image that failed; it is called `…:failed`, and the last good one keeps its names."""
-    reference = f"{spec.image.repository}:{FAILED_TAG}"
+    taken = FAILED_TAG in spec.image.tags
+    reference = f"{spec.image.repository}:{FAILED_TAG}{'-smoke' if taken else ''}"
     request.connect().tag(image_id, reference)
     bad = report.count("failed") or report.count("not run")
     kept = ", ".join(spec.image.references)

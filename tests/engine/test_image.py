@@ -232,7 +232,40 @@ def test_ctrl_c_stops_a_build_and_keeps_the_lock(project: Project, engine: Engin
     assert id_of(engine, project.tag) is None
 
 
+def test_ctrl_c_while_locking_leaves_neither_container_nor_file(
+    project: Project, api: docker.APIClient
+) -> None:
+    project.lock_path.unlink()
+    with project.started("lock") as running:
+        owner = f"dev.envbuild.owner={os.uname().nodename}:{running.process.pid}"
+        running.wait_for("Debian packages")
+        until = time.monotonic() + 60
+        while not api.containers(filters={"label": owner}):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert running.interrupt() < 15
+        assert running.end()[0] == 130
+    assert api.containers(all=True, filters={"label": owner}) == []
+    assert [path.name for path in project.folder.iterdir()] == ["spec.yml"]
+
+
 # --- two at once ---
+
+
+def test_who_waits_can_be_interrupted(project: Project, engine: Engine) -> None:
+    marker = a_long_sleep()
+    project.spec(f"run: ['{marker}']\n")
+    with project.started("image") as first:
+        wait_until_it_runs(marker, first)
+        with project.started("image") as second:
+            second.wait_for("another envbuild works on this spec; waiting for it")
+            assert second.interrupt() < 5
+            code, _, err = second.end()
+            assert (code, err.splitlines()[-1]) == (130, "interrupted")
+        assert first.process.poll() is None
+        assert first.interrupt() < 10
+        assert first.end()[0] == 130
+    assert id_of(engine, project.tag) is None
 
 
 def test_of_two_builds_of_one_spec_the_second_waits(project: Project, engine: Engine) -> None:

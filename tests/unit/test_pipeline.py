@@ -156,11 +156,13 @@ def test_the_image_gets_its_names_last(project: Project) -> None:
     assert (outcome.up_to_date, outcome.report.passed, outcome.layers) == (False, True, 2)
 
 
-def test_nothing_is_done_twice(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.image()
+def test_nothing_is_done_twice(project: Project) -> None:
+    assert project.image().lock_path == str(project.folder / "pylock.env.toml")
     done = list(project.engine.did)
-    monkeypatch.chdir(project.folder)
     with project.listen() as asked:
+        elsewhere = project.request(spec_path=Path("../work/spec.yml"))
+        assert pipeline.image(elsewhere, ImageOptions()).lock_path == "../work/pylock.env.toml"
+        asked.clear()
         outcome = project.image()
         assert outcome.up_to_date
         assert outcome.report.passed
@@ -197,6 +199,15 @@ def test_an_image_that_fails_gets_another_name_and_is_not_remembered(project: Pr
     with project.listen() as asked, pytest.raises(SmokeError):
         project.image()
     assert asked == []
+
+
+def test_a_spec_may_call_its_image_failed(project: Project) -> None:
+    project.path.write_text(TEXT.replace("v1", "failed"))
+    project.engine.answer = replace(ANSWER, code=3)
+    with pytest.raises(
+        SmokeError, match="the image is kept as env:failed-smoke, and env:latest, env:failed was"
+    ):
+        project.image()
 
 
 @pytest.mark.parametrize("reason", [KeyboardInterrupt(), EngineError("the engine went away")])
