@@ -167,7 +167,8 @@ def test_ctrl_c_while_smoke_tests_run_leaves_neither_container_nor_image(
 ) -> None:
     project("image")
     good = id_of(engine, project.tag)
-    before = set(api.images(quiet=True))
+    ours = {"label": f"dev.envbuild.name={project.family.name}"}
+    before = set(api.images(quiet=True, filters=ours))
     marker = a_long_sleep()
     project.spec(f"smoke:\n  commands: ['{marker}']\n")
     with project.started("image") as running:
@@ -179,7 +180,7 @@ def test_ctrl_c_while_smoke_tests_run_leaves_neither_container_nor_image(
     owner = f"dev.envbuild.owner={os.uname().nodename}:{running.process.pid}"
     assert api.containers(all=True, filters={"label": owner}) == []
     assert not runs_somewhere(marker)
-    assert set(api.images(quiet=True)) == before
+    assert set(api.images(quiet=True, filters=ours)) == before
     assert id_of(engine, project.tag) == good
 
     # The same image under a name of its own is nobody's to remove.
