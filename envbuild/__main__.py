@@ -10,6 +10,10 @@ def main() -> None:
 
         sys.stdout.write(f"envbuild {__version__}\n")
         return
+    import signal
+
+    # A scheduler's or CI's way of saying stop: as with Ctrl-C, no container is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from envbuild.cli.app import run
     except KeyboardInterrupt:  # as `run` says it, which is not there yet

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import signal
 import tarfile
 import time
 import uuid
@@ -233,8 +234,9 @@ def test_ctrl_c_stops_a_build_and_keeps_the_lock(project: Project, engine: Engin
     assert id_of(engine, project.tag) is None
 
 
-def test_ctrl_c_while_locking_leaves_neither_container_nor_file(
-    project: Project, api: docker.APIClient
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_lock_leaves_neither_container_nor_file(
+    project: Project, api: docker.APIClient, how: signal.Signals
 ) -> None:
     project.lock_path.unlink()
     with project.started("lock") as running:
@@ -244,7 +246,7 @@ def test_ctrl_c_while_locking_leaves_neither_container_nor_file(
         while not api.containers(filters={"label": owner}):
             assert time.monotonic() < until
             time.sleep(0.02)
-        assert running.interrupt() < 15
+        assert running.interrupt(how) < 15
         assert running.end()[0] == 130
     assert api.containers(all=True, filters={"label": owner}) == []
     assert [path.name for path in project.folder.iterdir()] == ["spec.yml"]

@@ -91,10 +91,10 @@ class Running:
                 return
         raise AssertionError(f"never said {text!r}: {''.join(self.said)}")
 
-    def interrupt(self) -> float:
-        """Ctrl-C; returns the seconds until it ended."""
+    def interrupt(self, how: signal.Signals = signal.SIGINT) -> float:
+        """Ctrl-C, or another signal; returns the seconds until it ended."""
         began = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(how)
         self.process.wait(LIMIT)
         return time.monotonic() - began
 
