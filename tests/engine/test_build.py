@@ -70,7 +70,7 @@ def test_a_small_build_tells_its_steps_and_its_result(engine: Engine, base_image
     image = engine.image(f"{name}:latest")
     assert image is not None
     assert (image.id, image.size, image.layers) == (built.id, built.size, built.layers)
-    assert image.labels == {"a": "b"}
+    assert image.labels["a"] == "b"  # beside those of the base
     assert built.digest.startswith("sha256:")
     assert engine.run(built.id, ["cat", "/x/a", "/x/b"]).stdout == "12"
 
@@ -123,7 +123,7 @@ def test_of_two_stages_side_by_side_the_one_that_failed_is_named(engine: Engine,
     dockerfile = (
         f"FROM {base_image} AS slow\nRUN echo {salt}; sleep 20\n"
         f"FROM {base_image} AS broken\nRUN sleep 1; echo {salt} >&2; exit 7\n"
-        f"FROM {base_image}\nCOPY --from=slow /etc/hostname /a\nCOPY --from=broken /etc/hostname /b\n"
+        f"FROM {base_image}\nCOPY --from=slow /etc/passwd /a\nCOPY --from=broken /etc/passwd /b\n"
     )
     began = time.monotonic()
     with pytest.raises(BuildError) as caught:
@@ -171,7 +171,7 @@ def test_build_arguments_network_and_uv(engine: Engine, base_image: str, tmp_pat
     assert seen.lines() == ["a stand-in for uv", "said", "lo", "755"]
 
 
-def test_the_user_s_files_are_copied_as_they_are(engine: Engine, base_image: str, tmp_path: Path) -> None:
+def test_the_user_s_files_are_copied_and_readable_by_everybody(engine: Engine, base_image: str, tmp_path: Path) -> None:
     source = tmp_path / "src"
     (source / "inner").mkdir(parents=True)
     (source / "inner" / "run.sh").write_text("#!/bin/sh\n")
@@ -187,7 +187,7 @@ def test_the_user_s_files_are_copied_as_they_are(engine: Engine, base_image: str
     assert sorted(seen.lines()) == sorted(
         [
             "inner drwxr-xr-x root ",
-            "inner/data -rw-r----- root ",
+            "inner/data -rw-r--r-- root ",  # images are for everybody
             "inner/run.sh -rwxr-xr-x root ",
             "link lrwxrwxrwx root inner/data",
             f"{'n' * LONG}é -rw-r--r-- root ",
@@ -206,7 +206,7 @@ def test_a_large_secret_reaches_its_step_and_nothing_else(
         "RUN --mount=type=secret,id=site wc -c < /run/secrets/site; head -n1 /run/secrets/site | cut -c1-6\n"
         "RUN test ! -e /run/secrets/site\n"
         # Only what the steps made, so that unpacking the image takes no time.
-        "FROM scratch\nCOPY --from=build /run/ /run/\nCOPY --from=build /etc/hostname /h\n"
+        "FROM scratch\nCOPY --from=build /run/ /run/\nCOPY --from=build /etc/passwd /h\n"
     )
     request = BuildRequest(secrets={"site": secret}, tags=(f"{name}:latest",), no_cache=True)
     engine.build(context(dockerfile), request, seen)
