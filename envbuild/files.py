@@ -7,6 +7,24 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where things lie that can be made again: `$XDG_CACHE_HOME/envbuild`. Nothing says that it exists."""
+    return Path(environ.get("XDG_CACHE_HOME") or _home(environ) / ".cache") / "envbuild"
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where envbuild remembers what it did: `$XDG_STATE_HOME/envbuild`."""
+    return Path(environ.get("XDG_STATE_HOME") or _home(environ) / ".local" / "state") / "envbuild"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or "~").expanduser()
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:

@@ -1,7 +1,6 @@
 """The order of the stages, in one place: spec → lock → plan → render → build → smoke → tag.
 
-Each verb takes a `Request` and returns one frozen result. No docker, typer or jinja2 is imported here: each
-stage brings its own, and an engine is connected to only when a stage needs one.
+Each verb takes a `Request` and returns one frozen result. What a stage needs is imported when it begins.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envbuild import __version__, made, state
-from envbuild.errors import LockError, StaleLock
+from envbuild import __version__
 from envbuild.events import Notice
 from envbuild.outcomes import ImageOptions, ImageOutcome, Locked, LockOptions, Planned, Rendered, Request
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 def lock(request: Request, options: LockOptions) -> Locked:
     """Read the spec; use its lock if fresh, else make one. Raises SpecError, LockError, RegistryError."""
-    from envbuild.lock.drift import drift
+    from envbuild.lock.drift import drift, refusal
     from envbuild.lock.pylock import lock_path, read_lock, write_lock
     from envbuild.spec.load import load_spec
 
@@ -29,10 +27,8 @@ def lock(request: Request, options: LockOptions) -> Locked:
     path = lock_path(spec)
     previous = read_lock(path)
     changes = drift(spec, previous, request.platform) if previous else ()
-    if options.frozen and previous is None:
-        raise LockError(f"{path.name}: there is no lock yet", hint="make one: envbuild lock")
-    if options.frozen and changes:
-        raise StaleLock(f"{path.name}: the lock does not answer the spec any more", changes=changes)
+    if options.frozen and (changes or previous is None):
+        raise refusal(path.name, changes)
     if previous and not changes and not options.upgrade and not options.upgrade_packages:
         return Locked(spec=spec, lock=previous, path=path, changes=(), written=False)
     from envbuild.engine.lazy import LazyStore
@@ -85,6 +81,7 @@ def render(request: Request, options: LockOptions, *, share: bool = False) -> Re
 
 def write(request: Request, options: LockOptions, folder: Path, *, share: bool = False) -> Rendered:
     """Render a build context into `folder`: plain `docker build` makes an image of it."""
+    from envbuild import made
     from envbuild.lock.uv import find_uv
     from envbuild.render.write import write_context
 
@@ -96,9 +93,11 @@ def write(request: Request, options: LockOptions, folder: Path, *, share: bool =
 
 def image(request: Request, options: ImageOptions) -> ImageOutcome:
     """Make the image of a spec, unless it is there already: build, smoke-test, and only then name it."""
+    from envbuild import made, state
+
     begun = time.monotonic()
-    waiting = Notice(level="info", text="another envbuild works on this spec; waiting for it")
-    with state.alone(request.spec_path, on_wait=lambda: request.sink(waiting)):
+    busy = Notice(level="info", text="another envbuild works on this spec; waiting for it")
+    with state.alone(request.spec_path, on_wait=lambda: request.sink(busy)):
         anew = options.force or options.no_cache
         if not anew and (known := made.recall_image(request, smoke=options.smoke)):
             return made.outcome(known, seconds=time.monotonic() - begun, up_to_date=True)
@@ -113,6 +112,7 @@ def image(request: Request, options: ImageOptions) -> ImageOutcome:
 
 def smoke(request: Request, target: str) -> SmokeReport:
     """Smoke-test an image again: the one of a spec, or any of envbuild's. Raises EngineError, UsageError."""
+    from envbuild import made
     from envbuild.smoke.subject import find_subject
 
     image_id, spec, locked = find_subject(request.connect(), target)

@@ -10,17 +10,16 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envbuild import __version__
-from envbuild.files import digest_tree, write_atomically
+from envbuild.files import digest_tree, state_folder, write_atomically
 from envbuild.smoke.model import CheckResult, SmokeReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _FORMAT = 1
 
@@ -47,14 +46,6 @@ class Memory:
     def is_current(self, platform: str) -> bool:
         """Whether all that the image was made from is as it was. Raises OSError for what cannot be read."""
         return self.fingerprint == fingerprint(self.watched, platform)
-
-
-def folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where state is kept for this user."""
-    home = environ.get("XDG_STATE_HOME") or str(
-        Path(environ.get("HOME", "~")).expanduser() / ".local" / "state"
-    )
-    return Path(home) / "envbuild"
 
 
 def fingerprint(paths: Sequence[str], platform: str) -> str:
@@ -105,7 +96,7 @@ def alone(spec_path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
 
 def _file(spec_path: Path, platform: str) -> Path:
     key = hashlib.sha256(f"{spec_path.resolve()}\0{platform}".encode()).hexdigest()[:24]
-    return folder() / "images" / f"{key}.json"
+    return state_folder() / "images" / f"{key}.json"
 
 
 def _memory(data: dict[str, Any]) -> Memory:

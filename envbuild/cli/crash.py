@@ -11,8 +11,9 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envbuild import __version__, state
+from envbuild import __version__
 from envbuild.cli.output import one_line
+from envbuild.files import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ def report_bug(error: BaseException, argv: Sequence[str], redact: Callable[[str]
     """Write the traceback to a file that only its owner can read; returns the line to show."""
     what = redact(one_line(f"{type(error).__name__}: {error}"))
     text = redact(_report(error, argv))
-    for folder in (state.folder(), Path(tempfile.gettempdir())):
+    for folder in (state_folder(), Path(tempfile.gettempdir())):
         try:
             path = _write(folder, text)
         except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from envbuild.errors import LockError, StaleLock
 from envbuild.lock.inputs import inputs_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ _ORDER = ("python", "base", "cuda", "apt", "pip", "index_url", "extra_index_urls
 def drift(spec: Spec, lock: Lock, platform: str) -> tuple[str, ...]:
     """What `lock` does not answer of `spec` for `platform`, a line each, in a fixed order; () when fresh."""
     return tuple(_changes(lock.inputs, inputs_of(spec), lock.platform, platform))
+
+
+def refusal(name: str, changes: tuple[str, ...]) -> LockError:
+    """Why a lock called `name` does not do where none may be made: it is stale, or (no `changes`) missing."""
+    if changes:
+        return StaleLock(f"{name}: the lock does not answer the spec any more", changes=changes)
+    return LockError(f"{name}: there is no lock yet", hint="make one: envbuild lock")
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], was: str, platform: str) -> Iterator[str]:

@@ -10,16 +10,16 @@ import contextlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from envbuild.files import write_atomically
+from envbuild.files import cache_folder, write_atomically
 from envbuild.lock.packages import chosen_file, files_of
 from envbuild.lock.pip import with_site_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import requests
 
@@ -35,7 +35,7 @@ def fill_sizes(
     document: dict[str, Any], *, previous: Lock | None, site: Site, environ: Mapping[str, str]
 ) -> int:
     """Give the files in `document` their sizes; asks for those to be installed. How many were asked for."""
-    cache = _Cache(_cache_file(environ))
+    cache = _Cache(cache_folder(environ) / "sizes.json")
     known = cache.read()
     if previous:
         known |= {_key(table): table["size"] for _, table in files_of(previous.document) if "size" in table}
@@ -62,20 +62,13 @@ def _key(table: Mapping[str, Any]) -> str:
     return str(table.get("hashes", {}).get("sha256", ""))
 
 
-def _cache_file(environ: Mapping[str, str]) -> Path | None:
-    home = environ.get("XDG_CACHE_HOME") or (f"{environ['HOME']}/.cache" if environ.get("HOME") else "")
-    return Path(home) / "envbuild" / "sizes.json" if home else None
-
-
 class _Cache:
     """sha256 → size in bytes, in a small JSON file. Losing it costs time, never truth."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> dict[str, int]:
-        if not self._path:
-            return {}
         try:
             data = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -84,8 +77,6 @@ class _Cache:
         return {str(key): size for key, size in entries if isinstance(size, int) and size >= 0}
 
     def write(self, fresh: Mapping[str, int]) -> None:
-        if not self._path:
-            return
         merged = self.read() | dict(fresh)
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ from envbuild.plan.model import (
 )
 from envbuild.plan.paths import safe_name
 from envbuild.render import quoting
+from envbuild.render.compiled import compiled_templates
 from envbuild.render.model import BuildContext, CopySource, Step
 from envbuild.render.quoting import UnwritableError, Written, comment
 
@@ -115,6 +116,7 @@ def _environment(templates: Path, platform: str) -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701  # Dockerfiles are no HTML; `finalize` sees that every value is quoted
         auto_reload=False,
+        bytecode_cache=compiled_templates(),
     )
     for each in (quoting.shell_word, quoting.docker_word, quoting.docker_path, quoting.json_words, comment):
         environment.filters[each.__name__] = each

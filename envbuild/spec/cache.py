@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from envbuild import __version__
-from envbuild.files import digest_tree, write_atomically
+from envbuild.files import cache_folder, digest_tree, write_atomically
 from envbuild.spec import model
 from envbuild.spec.model import Spec, SpecSource
 
@@ -53,8 +52,7 @@ def _entry(data: bytes, path: Path) -> Path:
     key = hashlib.sha256(
         f"{__version__}\0{code}\0{Path.cwd()}\0{path}\0".encode(errors="surrogateescape") + data
     )
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "envbuild" / "specs" / f"{key.hexdigest()}.json"
+    return cache_folder() / "specs" / f"{key.hexdigest()}.json"
 
 
 def _surroundings(spec: Spec) -> dict[str, str]:

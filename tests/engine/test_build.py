@@ -171,7 +171,9 @@ def test_build_arguments_network_and_uv(engine: Engine, base_image: str, tmp_pat
     assert seen.lines() == ["a stand-in for uv", "said", "lo", "755"]
 
 
-def test_the_user_s_files_are_copied_and_readable_by_everybody(engine: Engine, base_image: str, tmp_path: Path) -> None:
+def test_the_user_s_files_are_copied_and_readable_by_everybody(
+    engine: Engine, base_image: str, tmp_path: Path
+) -> None:
     source = tmp_path / "src"
     (source / "inner").mkdir(parents=True)
     (source / "inner" / "run.sh").write_text("#!/bin/sh\n")

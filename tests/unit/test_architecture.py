@@ -47,7 +47,7 @@ PURE = (
     "doctor/judge.py",
     "*/model.py",
 )
-NOT_PURE = {"render/templates.py", "render/copies.py", "render/write.py"}
+NOT_PURE = {"render/templates.py", "render/copies.py", "render/write.py", "render/compiled.py"}
 WORLD = {
     "os",
     "subprocess",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envbuild import state
+from envbuild.files import state_folder
 from envbuild.smoke.model import CheckResult, SmokeReport
 from envbuild.state import Memory, alone, fingerprint, recall, remember
 
@@ -58,8 +58,8 @@ def memory(spec: Path, **fields: object) -> Memory:
 
 
 def test_where_it_is_kept() -> None:
-    assert state.folder({"XDG_STATE_HOME": "/s", "HOME": "/h"}) == Path("/s/envbuild")
-    assert state.folder({"HOME": "/h"}) == Path("/h/.local/state/envbuild")
+    assert state_folder({"XDG_STATE_HOME": "/s", "HOME": "/h"}) == Path("/s/envbuild")
+    assert state_folder({"HOME": "/h"}) == Path("/h/.local/state/envbuild")
 
 
 @pytest.mark.parametrize("report", [REPORT, None, replace(REPORT, results=())])
@@ -140,7 +140,7 @@ def test_what_makes_a_memory_old(spec: Path, monkeypatch: pytest.MonkeyPatch) ->
     spec.write_text(text)
     assert kept.is_current(PLATFORM)
     assert not replace(kept, fingerprint="").is_current(PLATFORM)
-    monkeypatch.setattr(state, "__version__", "99")
+    monkeypatch.setattr("envbuild.state.__version__", "99")
     assert not kept.is_current(PLATFORM)
 
 
