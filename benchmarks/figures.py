@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import Times, alternate, command
-from benchmarks.peers import Peers, tag
+from benchmarks.peers import Peers, replacing, tag
 from envbuild.engine.connect import connect
 from envbuild.site.load import load_site
 
@@ -103,7 +103,8 @@ class Bench:
 
     def image(self, *options: str) -> float:
         """Run `envbuild image` without smoke tests."""
-        return command([ENVBUILD, "image", str(self.spec), "--no-smoke", "--locked", *options])
+        with replacing(self.peers.engine, f"{NAME}:latest"):
+            return command([ENVBUILD, "image", str(self.spec), "--no-smoke", "--locked", *options])
 
     def count(self) -> dict[str, int]:
         """How many packages each image holds."""

@@ -40,7 +40,7 @@ def main() -> int:
         info = bench.peers.engine.info
         engine = f"{info.kind} {info.version}"
         packages = bench.count() if "cold" in wanted else {}
-        figures.clean(bench.peers, [TOOL, tag("uv"), tag("pip")] if "cold" in wanted else [TOOL, tag("uv")])
+        figures.clean(bench.peers, [TOOL, tag("uv"), tag("pip"), f"{figures.NAME}:latest"])
     if not options.only:
         (ROOT / "docs/benchmarks.md").write_text(page(taken, packages, engine), encoding="utf-8")
     return 0 if all(figure.met for figure in taken) else 1
