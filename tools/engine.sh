@@ -15,7 +15,21 @@ find_engine() {
     .venv/bin/python tools/find_engine.py
 }
 
+# Process numbers of dockerds in this network, on sockets that envbuild does not look at.
+other_daemons() {
+    local process
+    for process in /proc/[0-9]*; do
+        if [ "$(cat "$process/comm" 2>/dev/null)" = dockerd ] && [ "$process/ns/net" -ef /proc/self/ns/net ]; then
+            echo "${process#/proc/}"
+        fi
+    done
+}
+
 start_daemon() {
+    local others
+    others=$(other_daemons)
+    # Two of them would give the same addresses on the bridge docker0 to different containers.
+    [ -z "$others" ] || die 8 "A dockerd runs already (process $others), on a socket of its own: point DOCKER_HOST at that."
     if [ -d /run/systemd/system ]; then
         say "Starting the docker service …"
         logged systemctl start docker
@@ -61,11 +75,15 @@ ensure() {
     fi
     say "No container engine runs here."
     # dockerd calls iptables; Debian's package only recommends it.
+    local installed=
     if ! command -v dockerd >/dev/null || ! command -v iptables >/dev/null; then
         apt_install docker.io iptables || die 8 "docker.io could not be installed; see $log_file."
+        installed=yes
     fi
-    # The package may have started it already.
-    found=$(find_engine 2>/dev/null) || start_daemon
+    # The package may have started it by itself.
+    if [ -z "$installed" ] || [ -z "$(other_daemons)" ]; then
+        start_daemon
+    fi
     wait_for_engine
     say "Using $found"
 }
