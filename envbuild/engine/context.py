@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DOCKERFILE = "Dockerfile"
 UV = "uv"
+# tarfile writes 10 KB at a time by itself: thousands of calls for the uv binary alone.
+BUFFER = 1 << 20
 # A fixed date that zip files can hold (they begin in 1980), in every time zone.
 MTIME = 315619200
 
@@ -120,7 +122,9 @@ def write_tar(entries: Iterable[Entry], output: Writable) -> None:
     GNU format and a short first name: BuildKit looks at the first 1024 bytes, and takes a tar that begins
     with a PAX header for a Dockerfile.
     """
-    with tarfile.open(fileobj=output, mode="w|", format=tarfile.GNU_FORMAT) as tar:  # type: ignore[call-overload]
+    with tarfile.open(  # type: ignore[call-overload]
+        fileobj=output, mode="w|", format=tarfile.GNU_FORMAT, bufsize=BUFFER
+    ) as tar:
         for entry in entries:
             member = tarfile.TarInfo(entry.path)
             member.mode = entry.mode
