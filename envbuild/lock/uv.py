@@ -6,6 +6,7 @@ import platform as host
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -26,13 +27,18 @@ class UvRan:
     stderr: str
 
 
+# sysconfig, which uv's own search asks, hands out half-filled tables to a second thread (CPython before 3.12).
+_ONE_AT_A_TIME = threading.Lock()
+
+
 @cache
 def find_uv() -> str:
     """The path of uv: the one that came with envbuild, else from PATH. Raises LockError."""
     try:
         from uv import find_uv_bin
 
-        return find_uv_bin()
+        with _ONE_AT_A_TIME:
+            return find_uv_bin()
     except (ImportError, FileNotFoundError):
         found = shutil.which("uv")
     if not found:
