@@ -27,7 +27,7 @@ class UvRan:
     stderr: str
 
 
-# sysconfig, which uv's own search asks, hands out half-filled tables to a second thread (CPython before 3.12).
+# sysconfig, which uv asks, hands out half-filled tables to a second thread (CPython before 3.12).
 _ONE_AT_A_TIME = threading.Lock()
 
 
