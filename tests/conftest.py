@@ -7,6 +7,7 @@ it, it is skipped with the reason, or fails where ENVBUILD_TEST_REQUIRE (a comma
 
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ from support.engines import have_base, own_dockerd, running_engine
 from support.need import missing
 from support.processes import DidNotStart
 from support.registries import Registry, docker_registry, token_front
+
+# A run in the background of a script has SIGINT ignored, and so would every program that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,8 @@ def _copy(source: io.BytesIO, target: str, archive: tarfile.TarFile) -> None:
             if member.issym() or "/__pycache__" in member.name:
                 continue
             content = found.extractfile(member) if member.isfile() else None
-            archive.addfile(member.replace(name=f"{target}/{member.name}", deep=False), content)
+            member.name = f"{target}/{member.name}"  # TarInfo.replace is not in Python 3.11.2
+            archive.addfile(member, content)
 
 
 def downloads(version: str, machine: str, path: str, archive: bytes) -> bytes:
