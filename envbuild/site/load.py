@@ -52,7 +52,7 @@ def load_site(environ: Mapping[str, str], config: Path | None = None) -> Site:
     """
     layer = host_layer(environ)
     path, named = _config_path(environ, config)
-    if path and (named or path.exists()):
+    if path and (named or _is_there(path, layer)):
         _apply_config(layer, path)
     _apply_variables(layer, environ)
     _check_bundle(layer)
@@ -63,6 +63,15 @@ def load_site(environ: Mapping[str, str], config: Path | None = None) -> Site:
     proxies = {key: values.pop(f"proxies.{key}") for key in found}
     notes = tuple(redact_url(note) for note in dict.fromkeys(layer.notes))
     return Site(**values, proxies=proxies, notes=notes, origins=layer.origins)
+
+
+def _is_there(path: Path, layer: Layer) -> bool:
+    """Whether there is a config file; a home of somebody else's may not be looked into, and then has none."""
+    try:
+        return path.exists()
+    except OSError as error:
+        layer.notes.append(f"{path} cannot be looked at, so it counts as missing: {error.strerror}")
+        return False
 
 
 def _config_path(environ: Mapping[str, str], config: Path | None) -> tuple[Path | None, bool]:

@@ -378,3 +378,16 @@ def test_no_credential_in_repr() -> None:
     shown = repr(load_site(environ))
     assert "hunter2" not in shown
     assert "index_url='https://***@h/s'" in shown
+
+
+def test_a_home_that_may_not_be_looked_into_has_no_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for `HOME=/root` under another account. A stand-in for the refusal: root is refused nothing."""
+
+    def refused(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.exists", refused)
+    site = load_site({"HOME": "/elsewhere"})
+    assert site.notes == (
+        "/elsewhere/.config/envbuild/config.yml cannot be looked at, so it counts as missing: Permission denied",
+    )
