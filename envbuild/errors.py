@@ -13,14 +13,15 @@ The tree:
     ├── SmokeError                 a smoke test failed
     ├── RegistryError              a registry refused, or cannot be reached
     │   └── BaseUnavailable        the base image cannot be had
-    └── EngineError                no usable container engine
-        └── GpuUnavailable         a GPU is required, and the engine cannot give one
+    ├── EngineError                no usable container engine
+    │   └── GpuUnavailable         a GPU is required, and the engine cannot give one
+    └── PreflightRefused           this machine cannot run what the image holds
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,8 +130,30 @@ class SmokeError(EnvbuildError):
         self.report = report
 
 
+RegistryTrouble: TypeAlias = Literal[
+    "", "login", "denied", "missing", "unreachable", "tls", "busy", "full", "wrong", "platform", "unsupported"
+]
+"""What is wrong between a registry and us; "" where nobody asks.
+
+login        no credentials, or wrong or expired ones
+denied       known to the registry, and not allowed to do this: no right to push, read-only, no deletion
+missing      no such repository, tag, manifest or blob
+unreachable  no answer, or a connection that broke too often
+tls          its certificate is not trusted, or it speaks no TLS
+busy         429 or 5xx, too often or for too long
+full         no space left: there, or on this machine's disk
+wrong        what came is not what was asked for: another digest or size, no JSON, no manifest
+platform     it has the image, and not for this platform
+unsupported  a media type or a part of the protocol that one side does not know, or a size over our limits
+"""
+
+
 class RegistryError(EnvbuildError):
-    """A registry refused, or cannot be reached."""
+    """A registry refused, cannot be reached, or sent what cannot be used. `trouble` says which kind it is."""
+
+    def __init__(self, message: str, *, trouble: RegistryTrouble = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.trouble: RegistryTrouble = trouble
 
 
 class BaseUnavailable(RegistryError):  # noqa: N818  likewise
@@ -142,4 +165,12 @@ class EngineError(EnvbuildError):
 
 
 class GpuUnavailable(EngineError):  # noqa: N818  likewise
-    """A GPU is required, and the engine cannot give one."""
+    """A GPU is required, and the engine cannot give one; `report`: the SmokeReport that lacks it, if any."""
+
+    def __init__(self, message: str, *, report: Any = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.report = report
+
+
+class PreflightRefused(EnvbuildError):  # noqa: N818  likewise
+    """This machine cannot run what the image holds: its driver or GPU does not do."""

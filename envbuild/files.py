@@ -23,6 +23,13 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("XDG_STATE_HOME") or _home(environ) / ".local" / "state") / "envbuild"
 
 
+def docker_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where docker's own settings lie: DOCKER_CONFIG, else ~/.docker."""
+    if folder := environ.get("DOCKER_CONFIG"):
+        return Path(folder)
+    return Path(environ.get("HOME") or Path.home()) / ".docker"
+
+
 def _home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or "~").expanduser()
 

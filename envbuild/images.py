@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInfo:
-    """An image in an engine's store: `size` in bytes, `layers` as diffIDs, `created` as the engine says."""
+    """An image in an engine's store: `size` in bytes, `layers` as diffIDs, `created` as the engine says.
+
+    `user`, `workdir`, `entrypoint` and `cmd` are those of its config.
+    """
 
     id: str
     tags: tuple[str, ...] = ()
@@ -22,6 +25,10 @@ class ImageInfo:
     labels: Mapping[str, str] = field(default_factory=dict)
     env: tuple[str, ...] = ()
     created: str = ""
+    user: str = ""
+    workdir: str = ""
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
