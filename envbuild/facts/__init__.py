@@ -1,5 +1,5 @@
 """Tables of public facts (YAML, each with source and date) and pure, typed queries over them.
 
-Verbs: `base_facts(reference)` (base.py) and `cuda_reference(cuda, python)` (cuda.py). Nothing here asks
+Verbs: `base_facts(reference)` (base.py) and `cuda_image(cuda, python, need)` (cuda.py). Nothing here asks
 the network or an engine.
 """
