@@ -1,0 +1,1 @@
+"""Device code read out of binaries: which GPU architectures the CUDA code in an ELF file was compiled for."""
