@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,21 +58,23 @@ def fingerprint(paths: Sequence[str], platform: str) -> str:
 
 def recall(spec_path: Path, platform: str) -> Memory | None:
     """What is remembered of the spec at `spec_path`; None when nothing is, or it cannot be read any more."""
-    try:
-        data = json.loads(_file(spec_path, platform).read_text(encoding="utf-8"))
-        if data.pop("format") != _FORMAT:
-            return None
-        return _memory(data)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    return _read(_file(spec_path, platform))
+
+
+def recall_image(image_id: str) -> Memory | None:
+    """What is remembered of an image, whatever the spec that it was made from; the last run's, if several."""
+    return next((memory for _, memory in _of_image(image_id)), None)
+
+
+def remember_report(image_id: str, report: SmokeReport) -> None:
+    """Keep a smoke report wherever the image is remembered; no error if it cannot be."""
+    for file, memory in _of_image(image_id):
+        _write(file, replace(memory, report=report))
 
 
 def remember(spec_path: Path, platform: str, memory: Memory) -> None:
     """Keep `memory` for the spec at `spec_path`; no error if it cannot be: that costs only time."""
-    data = json.dumps({"format": _FORMAT, **asdict(memory)}, indent=1, sort_keys=True)
-    with contextlib.suppress(OSError):
-        _file(spec_path, platform).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(_file(spec_path, platform), data.encode())
+    _write(_file(spec_path, platform), memory)
 
 
 @contextlib.contextmanager
@@ -97,6 +99,35 @@ def alone(spec_path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
 def _file(spec_path: Path, platform: str) -> Path:
     key = hashlib.sha256(f"{spec_path.resolve()}\0{platform}".encode()).hexdigest()[:24]
     return state_folder() / "images" / f"{key}.json"
+
+
+def _of_image(image_id: str) -> Iterator[tuple[Path, Memory]]:
+    """The memories of one image with their files, the last written first."""
+    try:
+        files = sorted((state_folder() / "images").glob("*.json"), key=lambda file: -file.stat().st_mtime)
+    except OSError:
+        return
+    for file in files:
+        memory = _read(file)
+        if memory and memory.image_id == image_id:
+            yield file, memory
+
+
+def _write(file: Path, memory: Memory) -> None:
+    data = json.dumps({"format": _FORMAT, **asdict(memory)}, indent=1, sort_keys=True)
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, data.encode())
+
+
+def _read(file: Path) -> Memory | None:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        if data.pop("format") != _FORMAT:
+            return None
+        return _memory(data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _memory(data: dict[str, Any]) -> Memory:

@@ -57,6 +57,7 @@ class Config(_Part):
     apt_mirrors: dict[_AptPrefix, _Web] | None = None
     debian_mirror: _Web | None = None
     registry_mirrors: dict[_Registry, _RegistryPrefix] | None = None
+    http_registries: list[_Registry] | None = None
     engine: _Engine | None = None
     build_network: _Network | None = None
 

@@ -37,8 +37,11 @@ _PAIRS: dict[str, tuple[str, Callable[[str], str], Callable[[str], str]]] = {
     "ENVBUILD_REGISTRY_MIRRORS": ("registry_mirrors", check.registry, check.registry_prefix),
 }
 _PREFIX = "ENVBUILD_"
-_LIST = "ENVBUILD_EXTRA_INDEX_URLS"
-VARIABLES = (*_TEXT, *_PAIRS, _LIST, "ENVBUILD_CONFIG")
+_LISTS: dict[str, tuple[str, Callable[[str], str]]] = {
+    "ENVBUILD_EXTRA_INDEX_URLS": ("extra_index_urls", check.index),
+    "ENVBUILD_HTTP_REGISTRIES": ("http_registries", check.registry),
+}
+VARIABLES = (*_TEXT, *_PAIRS, *_LISTS, "ENVBUILD_CONFIG")
 """Every variable that sets something of the site."""
 
 _CONTAINER_URLS = ("index_url", "python_mirror", "python_downloads", "proxies.http", "proxies.https")
@@ -120,8 +123,9 @@ def _variable(variable: str, text: str) -> tuple[str, Any]:
     if variable in _TEXT:
         name, grammar = _TEXT[variable]
         return name, Path(text).expanduser().absolute() if name == "ca_bundle" else grammar(text)
-    if variable == _LIST:
-        return "extra_index_urls", tuple(check.index(word) for word in text.split())
+    if variable in _LISTS:
+        name, grammar = _LISTS[variable]
+        return name, tuple(grammar(word) for word in text.split())
     name, left, right = _PAIRS[variable]
     pairs = {}
     for word in text.split():

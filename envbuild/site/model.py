@@ -26,6 +26,7 @@ class Site:
     apt_mirrors       URL prefix → URL prefix, for apt sources in images
     debian_mirror     mirror for `envbuild bootstrap`, None: mmdebstrap's default
     registry_mirrors  registry host → mirror prefix (`docker.io` → `mirror.example.org/hub`)
+    http_registries   registries (host or host:port) that are spoken to in plain http; loopback needs no word
     engine            URL of the engine, None: found
     build_network     network of build steps: default or host
     notes             what was seen on the host and not taken over, and why (one sentence each)
@@ -42,6 +43,7 @@ class Site:
     apt_mirrors: Mapping[str, str] = field(default_factory=dict)
     debian_mirror: str | None = None
     registry_mirrors: Mapping[str, str] = field(default_factory=dict)
+    http_registries: tuple[str, ...] = ()
     engine: str | None = None
     build_network: str = "default"
     notes: tuple[str, ...] = ()

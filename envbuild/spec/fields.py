@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from envbuild import names
+from envbuild.facts.rules import RULES
 from envbuild.spec import grammar
 from envbuild.spec.pep508 import requirement_name
 
@@ -34,11 +36,12 @@ Name = Annotated[str, AfterValidator(grammar.name), _text(grammar.NAME, maxLengt
 Python = Annotated[str, AfterValidator(grammar.python), _text(grammar.PYTHON, number=True)]
 CudaVersion = Annotated[str, AfterValidator(grammar.cuda_version), _text(grammar.CUDA, number=True)]
 CudaOs = Annotated[str, AfterValidator(grammar.cuda_os), _text(grammar.CUDA_OS)]
-Reference = Annotated[str, AfterValidator(grammar.image_reference), _text(grammar.REFERENCE)]
-Repository = Annotated[str, AfterValidator(grammar.repository), _text(grammar.REPOSITORY)]
-Tag = Annotated[str, AfterValidator(grammar.tag), _text(grammar.TAG, number=True)]
+Reference = Annotated[str, AfterValidator(grammar.image_reference), _text(names.REFERENCE)]
+Repository = Annotated[str, AfterValidator(grammar.repository), _text(names.REPOSITORY)]
+Tag = Annotated[str, AfterValidator(grammar.tag), _text(names.TAG, number=True)]
 LabelKey = Annotated[str, AfterValidator(grammar.label), _text(grammar.LABEL)]
 Target = Annotated[str, AfterValidator(grammar.target), _text(grammar.TARGET, number=True)]
+Rule = Annotated[str, AfterValidator(grammar.rule), WithJsonSchema({"type": "string", "enum": list(RULES)})]
 DebianPackage = Annotated[str, AfterValidator(grammar.debian_package), _text(grammar.DEBIAN)]
 EnvName = Annotated[str, AfterValidator(grammar.env_name), _text(grammar.ENV_NAME)]
 PlainValue = Annotated[str, AfterValidator(grammar.value), _scalar()]

@@ -151,6 +151,11 @@ class Parts(Section):
         description="GPUs that the image must run on: names or compute capabilities.",
         examples=[["A100", "RTX 4090", "9.0"]],
     )
+    accept: list[fields.Rule] | None = Field(
+        None,
+        description="Rules that you override by name: what they forbid is said as a warning then.",
+        examples=[["target"]],
+    )
     apt: list[fields.DebianPackage] | None = Field(
         None, description="Debian packages, each `name` or `name=version`.", examples=[["git", "libgl1"]]
     )

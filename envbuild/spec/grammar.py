@@ -7,10 +7,13 @@ refused.
 
 from __future__ import annotations
 
+import difflib
 import keyword
 import re
 from urllib.parse import urlsplit
 
+from envbuild.facts.rules import RULES
+from envbuild.names import LONGEST_NAME, REFERENCE, REPOSITORY, TAG
 from envbuild.spec.words import Bad, shown
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -28,17 +31,9 @@ DEBIAN = r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.](=[0-9][A-Za-z0-9.+~:-]*)?"
 USER = r"[a-z_][a-z0-9_-]{0,31}"
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?"
-TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 TARGET = r"[A-Za-z0-9][A-Za-z0-9 ._+/()-]{0,63}"
 MEMORY = r"([1-9][0-9]{0,14})\s?(?:([KMGT])(?:iB|B)?)?"
 BACKEND = r"cpu|cu[0-9]{2,3}|rocm[0-9]+(\.[0-9]+){1,2}|xpu"
-
-_HOST_PART = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_DOMAIN = rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-REPOSITORY = rf"(?:{_DOMAIN}/)?{_PART}(?:/{_PART})*"
-_DIGEST = r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}"
-REFERENCE = rf"({REPOSITORY})(?::{TAG})?(?:@(?:{_DIGEST}))?"
 
 _SET_BY_US = {
     "PATH": (
@@ -118,8 +113,8 @@ def repository(text: str) -> str:
 
 
 def _repository_length(text: str) -> str:
-    if len(text) > 255:
-        raise Bad(f"{shown(text)} is longer than 255 characters", "shorten it")
+    if len(text) > LONGEST_NAME:
+        raise Bad(f"{shown(text)} is longer than {LONGEST_NAME} characters", "shorten it")
     if re.fullmatch(r"[a-f0-9]{64}", text):
         raise Bad(f"{shown(text)} looks like an image id", "write a name")
     return text
@@ -247,6 +242,16 @@ def torch_backend(text: str) -> str:
 def target(text: str) -> str:
     """A GPU's name or compute capability."""
     return _match(TARGET, text, "no GPU name", "write one such as A100, RTX 4090 or 8.0")
+
+
+def rule(text: str) -> str:
+    """The name of a rule that may be overridden."""
+    if text in RULES:
+        return text
+    near = difflib.get_close_matches(re.sub("[ _]", "-", text.lower()), RULES, n=1)
+    raise Bad(
+        f"{shown(text)} is no rule", f"did you mean {near[0]}?" if near else "see `accept` in docs/spec.md"
+    )
 
 
 def seconds(text: object) -> int:

@@ -133,6 +133,7 @@ class Spec:
     base: str | None = None
     cuda: Cuda | None = None
     targets: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
     conda: Conda | None = None
     pip: Pip = field(default_factory=Pip)

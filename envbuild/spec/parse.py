@@ -140,6 +140,7 @@ def _complete(checked: SpecFile, source: model.SpecSource, reader: Reader, file:
         base=checked.base,
         cuda=_cuda(checked.cuda),
         targets=tuple(checked.targets or ()),
+        accept=tuple(dict.fromkeys(checked.accept or ())),
         apt=tuple(checked.apt or ()),
         pip=_pip(checked.pip, source, reader, file),
         env=tuple((checked.env or {}).items()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from envbuild.facts.rules import RULES
 from envbuild.spec.file import SpecFile
 
 Schema: TypeAlias = dict[str, Any]
@@ -65,6 +66,15 @@ credentials cannot be locked, and are refused too.
 """
 
 
+_ACCEPT = """\
+## `accept`
+
+What envbuild knows of CUDA, drivers, GPUs and packages comes from tables with a source and a date. Where you
+know better, name the rule that stops you (its name stands in brackets behind what it says): what it says
+becomes a warning. The lock records it.
+"""
+
+
 def json_schema() -> Schema:
     """The format as JSON Schema, draft 2020-12."""
     schema = SpecFile.model_json_schema(by_alias=True, mode="validation")
@@ -90,7 +100,14 @@ def reference_markdown() -> str:
         "## `variants`\n\nA mapping from names to what differs: every key above but `name` and `variants`. "
         "They come in a later release, as does `conda`; until then either is refused.\n"
     )
+    parts.append(_rules())
     return "\n".join(parts)
+
+
+def _rules() -> str:
+    """The rules that `accept` may name."""
+    rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in RULES.items())
+    return f"{_ACCEPT}\n| rule | what it says |\n| --- | --- |\n{rows}"
 
 
 def _section(title: str, schema: Schema) -> str:

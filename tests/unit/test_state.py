@@ -12,7 +12,15 @@ import pytest
 
 from envbuild.files import state_folder
 from envbuild.smoke.model import CheckResult, SmokeReport
-from envbuild.state import Memory, alone, fingerprint, recall, remember
+from envbuild.state import (
+    Memory,
+    alone,
+    fingerprint,
+    recall,
+    recall_image,
+    remember,
+    remember_report,
+)
 
 PLATFORM = "linux/amd64"
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,3 +203,28 @@ def test_who_is_killed_gives_up_the_seat(spec: Path) -> None:
         process.wait()
     with alone(spec, on_wait=lambda: None):
         pass
+
+
+def test_an_image_is_found_whatever_its_spec(spec: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yml"
+    remember(spec, PLATFORM, memory(spec, image_id="sha256:1"))
+    remember(other, PLATFORM, memory(spec, image_id="sha256:2"))
+    for image_id, path in (("sha256:1", spec), ("sha256:2", other)):
+        found = recall_image(image_id)
+        assert found is not None
+        assert found == recall(path, PLATFORM)
+    assert recall_image("sha256:3") is None
+
+
+def test_a_report_is_kept_wherever_its_image_is_remembered(spec: Path, tmp_path: Path) -> None:
+    for name, image_id in (("a", "sha256:1"), ("b", "sha256:1"), ("c", "sha256:2")):
+        remember(tmp_path / name, PLATFORM, memory(spec, image_id=image_id, report=None))
+    remember_report("sha256:1", REPORT)
+    found = [recall(tmp_path / name, PLATFORM) for name in "abc"]
+    assert [one.report for one in found if one] == [REPORT, REPORT, None]
+
+
+def test_without_a_state_folder_no_image_is_remembered(home: Path) -> None:
+    remember_report("sha256:1", REPORT)
+    assert recall_image("sha256:1") is None
+    assert not home.exists()

@@ -22,6 +22,7 @@ name: dl-env
 python: 3.12.4
 cuda: {version: 12.8, flavour: devel, cudnn: true, os: ubuntu24.04}
 targets: [A100, 9.0]
+accept: [target, two-cudas]
 apt: [git, libgl1=1.6.0-1]
 pip:
   packages: ["torch==2.8.*"]

@@ -44,7 +44,8 @@ ACCEPTED: dict[Callable[..., object], list[str]] = {
     grammar.import_name: ["torch", "sklearn.linear_model", "_x"],
     grammar.index_url: ["https://packages.example.org/simple", "http://127.0.0.1:3141/root/x/+simple/"],
     grammar.torch_backend: ["cpu", "cu118", "cu128", "rocm6.4", "xpu"],
-    grammar.target: ["A100", "RTX 4090", "8.0", "H100 NVL", "GTX 1650 Ti (Mobile)"],
+    grammar.target: ["A100", "RTX 4090", "8.0", "sm_86", "H100 NVL", "GTX 1650 Ti (Mobile)", "NVIDIA A100-SXM4-80GB"],
+    grammar.rule: ["target", "cuda-mismatch", "no-kernel"],
     grammar.one_line: ["numpy=2", "python >=3.12,<3.13"],
 }  # fmt: skip
 
@@ -153,6 +154,9 @@ REFUSED = [
     (grammar.index_url, "https://me:secret@host/x", "the address holds a user name or a password", "put credentials into the site config"),
     (grammar.torch_backend, "auto", "auto would depend on the machine that locks", "write a backend such as cpu or cu128"),
     (grammar.torch_backend, "cuda", "'cuda' is no torch backend", "write one such as cpu, cu128, rocm6.4 or xpu"),
+    (grammar.rule, "targets", "'targets' is no rule", "did you mean target?"),
+    (grammar.rule, "Cuda_Image", "'Cuda_Image' is no rule", "did you mean cuda-image?"),
+    (grammar.rule, "everything", "'everything' is no rule", "see `accept` in docs/spec.md"),
     (grammar.target, "A100;x", "'A100;x' is no GPU name", "write one such as A100, RTX 4090 or 8.0"),
     (grammar.seconds, "0", "'0' is no time limit", SECONDS),
     (grammar.seconds, "86401", "'86401' is no time limit", SECONDS),

@@ -247,6 +247,7 @@ python: 3.12.4
 base: debian:bookworm-slim
 cuda: {version: 12.8, flavour: devel, cudnn: true, os: ubuntu24.04}
 targets: [A100, "RTX 4090", 9.0]
+accept: [target, glibc, target]
 apt: [git, libgl1=1.6.0-1]
 conda:
 pip:
@@ -274,15 +275,16 @@ def test_a_full_spec(load: Callable[[str], model.Spec]) -> None:
     assert (spec.name, spec.python, spec.base) == ("dl-env", "3.12.4", "debian:bookworm-slim")
     assert spec.cuda == model.Cuda(version="12.8", flavour="devel", cudnn=True, os="ubuntu24.04")
     assert spec.targets == ("A100", "RTX 4090", "9.0")
+    assert spec.accept == ("target", "glibc")
     assert spec.apt == ("git", "libgl1=1.6.0-1")
     assert spec.conda is None
     assert spec.pip == model.Pip(
         requirements=(
             model.Requirement(
-                text="torch==2.8.*", name="torch", file="spec.yml", line=9, path="pip.packages[0]"
+                text="torch==2.8.*", name="torch", file="spec.yml", line=10, path="pip.packages[0]"
             ),
             model.Requirement(
-                text="Trans_Formers", name="trans-formers", file="spec.yml", line=9, path="pip.packages[1]"
+                text="Trans_Formers", name="trans-formers", file="spec.yml", line=10, path="pip.packages[1]"
             ),
         ),
         index_url="https://packages.example.org/simple",
@@ -301,4 +303,4 @@ def test_a_full_spec(load: Callable[[str], model.Spec]) -> None:
         "registry.example.org:5000/lab/dl-env:1.0",
     )
     assert spec.image.labels == (("org.example.a", "1"),)
-    assert spec.source.line(("run", 1)) == 16
+    assert spec.source.line(("run", 1)) == 17
