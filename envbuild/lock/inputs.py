@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from envbuild.gpu.compiled import compile_steps
 from envbuild.site.urls import redact_url
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ def inputs_of(spec: Spec) -> dict[str, Any]:
     wishes: dict[str, Any] = {
         "python": spec.python,
         "base": spec.base,
-        "cuda": _cuda(spec.cuda) if spec.cuda else None,
+        "cuda": _cuda(spec.cuda, spec) if spec.cuda else None,
+        "targets": sorted(set(spec.targets)),
+        "accept": sorted(set(spec.accept)),
         "apt": sorted(set(spec.apt)),
         "pip": requirement_texts(spec),
         "index_url": redact_url(pip.index_url) if pip.index_url else None,
@@ -38,10 +41,12 @@ def requirement_texts(spec: Spec) -> list[str]:
     return sorted({redact_url(" ".join(wish.text.split())) for wish in spec.pip.requirements})
 
 
-def _cuda(cuda: Cuda) -> dict[str, Any]:
+def _cuda(cuda: Cuda, spec: Spec) -> dict[str, Any]:
     wishes: dict[str, Any] = {"version": cuda.version}
     if cuda.flavour != "auto":
         wishes["flavour"] = cuda.flavour
+    elif compile_steps(spec.run) and not spec.base:  # they decide about the flavour
+        wishes["compiles"] = True
     if cuda.cudnn is not None:
         wishes["cudnn"] = cuda.cudnn
     if cuda.os:

@@ -1,7 +1,7 @@
 """Stage 2's verb: a spec → a `Lock`. Asks uv, the package index, the engine and, in the base image, apt.
 
-The order: base image, what it holds, Python, Debian packages, Python packages, sizes. Old answers are kept
-where they still answer.
+The order: what is certain to fail by the tables, base image, what it holds, Python, Debian packages, Python
+packages, sizes; then what was found is checked. Old answers are kept where they still answer.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 from envbuild import __version__
 from envbuild.errors import LockError, UsageError
 from envbuild.events import Notice, Sink, ignore
-from envbuild.facts.cuda import cuda_reference
+from envbuild.gpu.needed import need_of_locked, need_of_spec
 from envbuild.lock.apt import AptWish, resolve_apt, unresolved
+from envbuild.lock.around import Surroundings
 from envbuild.lock.base import Base, inspect_base, resolve_base
+from envbuild.lock.codes import codes_of
+from envbuild.lock.cuda import DEFAULT_BASE, Chosen, choose_base
 from envbuild.lock.inputs import inputs_of
 from envbuild.lock.model import Lock, LockedApt, LockedPython
 from envbuild.lock.packages import packages_of
@@ -25,37 +28,34 @@ from envbuild.lock.pip import Target, Upgrade, compile_pip
 from envbuild.lock.pylock import digest_of_lock, ensure_writable, lock_path, validate
 from envbuild.lock.python import choose_python, debian_python_version, managed_python, newest_managed
 from envbuild.lock.sizes import fill_sizes
-from envbuild.lock.steps import step
+from envbuild.lock.truth import ensure_fits, ensure_possible, gpu_of, packages_as_needed, resolved_of
 from envbuild.lock.uv import uv_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envbuild.lock.model import LockedPackage
     from envbuild.lock.store import BaseStore
     from envbuild.site.model import Site
     from envbuild.spec.model import Spec
 
 __all__ = ["DEFAULT_BASE", "Upgrade", "make_lock"]
 
-DEFAULT_BASE = "debian:bookworm-slim"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Surroundings:
-    """What every step of one locking needs besides the spec."""
+class _Found:
+    """What was found on one base."""
 
-    site: Site
-    store: BaseStore
-    platform: str
-    previous: Lock | None
-    upgrade: Upgrade
-    environ: Mapping[str, str]
-    sink: Sink
+    base: Base
+    python: LockedPython
+    apt: tuple[LockedApt, ...]
+    apt_resolved: bool
+    document: dict[str, Any]
 
     @property
-    def kept(self) -> Lock | None:
-        """The previous lock, unless all of it is to be renewed."""
-        return None if self.upgrade.everything else self.previous
+    def packages(self) -> tuple[LockedPackage, ...]:
+        """The Python packages."""
+        return packages_of(self.document)
 
 
 def make_lock(
@@ -72,10 +72,11 @@ def make_lock(
 ) -> Lock:
     """Lock `spec` for `platform` (linux/amd64, linux/arm64). Writes nothing but caches.
 
-    Raises LockError, Unsolvable, BaseUnavailable, EngineError; UsageError when `upgrade` names a stranger.
+    Raises SpecError for what is certain to fail, before the network is asked; LockError, Unsolvable,
+    BaseUnavailable, EngineError; UsageError when `upgrade` names a stranger.
     """
     ensure_writable(lock_path(spec))
-    around = _Surroundings(
+    around = Surroundings(
         site=site,
         store=store,
         platform=platform,
@@ -83,32 +84,52 @@ def make_lock(
         upgrade=_known_upgrade(upgrade or Upgrade(), previous, spec),
         environ=environ,
         sink=sink,
+        allow_unpinned_base=allow_unpinned_base,
     )
-    cuda: dict[str, str] = {}
-    reference = spec.base or DEFAULT_BASE
-    if spec.cuda:
-        cuda["version"] = spec.cuda.version
-        if not spec.base:
-            reference, reasons = cuda_reference(spec.cuda, spec.python)
-            cuda |= {"reference": reference, "reasons": "; ".join(reasons)}
-    base = _base(reference, spec, around, allow_unpinned_base)
-    python, apt, resolved = _python_and_apt(spec, base, around)
-    document = _packages(spec, python, base, around)
+    said = ensure_possible(spec, around.machine, sink)
+    chosen, found = _found(spec, around)
+    codes = codes_of(found.document, environ)
+    resolved = resolved_of(found.packages, chosen.reference, around.machine, codes)
+    ensure_fits(spec, resolved, sink, said)
+    validate(found.document)
     lock = Lock(
         name=spec.name,
         platform=platform,
         inputs=inputs_of(spec),
-        base=base.locked,
-        python=python,
-        apt=apt,
-        apt_resolved=resolved,
-        packages=packages_of(document),
-        cuda=cuda,
+        base=found.base.locked,
+        python=found.python,
+        apt=found.apt,
+        apt_resolved=found.apt_resolved,
+        packages=found.packages,
+        cuda=chosen.cuda,
+        gpu=gpu_of(spec, resolved, found.base),
         tools={"envbuild": __version__, "uv": uv_version()},
-        document=document,
+        document=found.document,
     )
-    validate(document)
     return replace(lock, digest=digest_of_lock(lock))
+
+
+def _found(spec: Spec, around: Surroundings) -> tuple[Chosen, _Found]:
+    """The base and what was found on it.
+
+    The base is chosen by what the requirements say; where the packages that were found need another, it is
+    chosen once more.
+    """
+    chosen = choose_base(spec, need_of_spec(spec))
+    found = _on(chosen.reference, spec, around)
+    better = choose_base(spec, need_of_locked(spec, packages_as_needed(found.packages)))
+    if better.reference != chosen.reference:
+        text = f"the packages need another base: {better.reference} instead of {chosen.reference}"
+        around.sink(Notice(level="info", text=text))
+        found = _on(better.reference, spec, replace(around, again=True))
+    return better, found
+
+
+def _on(reference: str, spec: Spec, around: Surroundings) -> _Found:
+    base = _base(reference, spec, around)
+    python, apt, resolved = _python_and_apt(spec, base, around)
+    document = _packages(spec, python, base, around)
+    return _Found(base=base, python=python, apt=apt, apt_resolved=resolved, document=document)
 
 
 def _known_upgrade(upgrade: Upgrade, previous: Lock | None, spec: Spec) -> Upgrade:
@@ -128,15 +149,15 @@ def _known_upgrade(upgrade: Upgrade, previous: Lock | None, spec: Spec) -> Upgra
     return replace(upgrade, packages=names)
 
 
-def _base(reference: str, spec: Spec, around: _Surroundings, allow_unpinned: bool) -> Base:
+def _base(reference: str, spec: Spec, around: Surroundings) -> Base:
     kept = around.kept
-    with step(around.sink, "base", f"base image {reference}") as note:
+    with around.step("base", f"base image {reference}") as note:
         base = resolve_base(
             reference,
             store=around.store,
             platform=around.platform,
             previous=kept.base if kept and kept.platform == around.platform else None,
-            allow_unpinned=allow_unpinned,
+            allow_unpinned=around.allow_unpinned_base,
         )
         base = inspect_base(base, around.store)
         choice = choose_python(spec.python, base.held, reference)
@@ -159,7 +180,7 @@ def _base(reference: str, spec: Spec, around: _Surroundings, allow_unpinned: boo
 
 
 def _python_and_apt(
-    spec: Spec, base: Base, around: _Surroundings
+    spec: Spec, base: Base, around: Surroundings
 ) -> tuple[LockedPython, tuple[LockedApt, ...], bool]:
     where = base.locked.reference
     python = choose_python(spec.python, base.held, where)
@@ -189,7 +210,7 @@ def _python_and_apt(
     return python, apt, True
 
 
-def _resolve(names: tuple[str, ...], base: Base, spec: Spec, around: _Surroundings) -> tuple[LockedApt, ...]:
+def _resolve(names: tuple[str, ...], base: Base, spec: Spec, around: Surroundings) -> tuple[LockedApt, ...]:
     kept = around.kept.apt if around.kept else ()
     pins = {
         package.name: package.version
@@ -197,16 +218,16 @@ def _resolve(names: tuple[str, ...], base: Base, spec: Spec, around: _Surroundin
         if package.version and package.name not in around.upgrade.packages
     }
     image = base.image.id if base.image else base.locked.build_reference
-    with step(around.sink, "apt", f"{len(names)} Debian packages") as note:
+    with around.step("apt", f"{len(names)} Debian packages") as note:
         wish = AptWish(names=names, pins=pins)
         apt = resolve_apt(wish, image, store=around.store, site=around.site, spec=spec)
         note.detail = f"{len(apt)} packages"
     return apt
 
 
-def _packages(spec: Spec, python: LockedPython, base: Base, around: _Surroundings) -> dict[str, Any]:
+def _packages(spec: Spec, python: LockedPython, base: Base, around: Surroundings) -> dict[str, Any]:
     target = Target(python=python.version, platform=around.platform, glibc=base.locked.glibc)
-    with step(around.sink, "pip", f"{len(spec.pip.requirements)} Python requirements") as note:
+    with around.step("pip", f"{len(spec.pip.requirements)} Python requirements") as note:
         document = compile_pip(
             spec.pip,
             target,
@@ -223,7 +244,7 @@ def _packages(spec: Spec, python: LockedPython, base: Base, around: _Surrounding
             text = f"{place}: {wish.text} does not apply to Python {python.version} on {around.platform}"
             around.sink(Notice(level="info", text=text))
     if document["packages"]:
-        with step(around.sink, "sizes", "sizes of the files") as note:
+        with around.step("sizes", "sizes of the files") as note:
             asked = fill_sizes(document, previous=around.previous, site=around.site, environ=around.environ)
             note.detail = f"{asked} asked for"
             note.cached = asked == 0

@@ -93,6 +93,7 @@ class Lock:
     document   the whole PEP 751 document as parsed from TOML (`packages` in it are handed to uv unchanged)
     packages   the same packages, as the planner wants them, sorted by name
     cuda       what the CUDA choice was and why, as strings; empty when the spec has none
+    gpu        what it needs of a GPU machine and how that was found, as `gpu.labels.needs_data` says it
     tools      versions of the tools that made it: `{"envbuild": …, "uv": …}`
     apt_resolved  False when apt packages could not be resolved because the base was not at hand
     digest     over everything in the file but itself
@@ -107,6 +108,7 @@ class Lock:
     apt_resolved: bool = True
     packages: tuple[LockedPackage, ...] = ()
     cuda: Mapping[str, str] = field(default_factory=dict)
+    gpu: Mapping[str, Any] = field(default_factory=dict)
     tools: Mapping[str, str] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from envbuild.lock.model import LockedPackage
     from envbuild.spec.model import Spec
 
 FORMAT = 1
@@ -45,23 +46,38 @@ def read_lock(path: Path) -> Lock | None:
         raise LockError(f"{path}: cannot read the lock: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise LockError(f"{path}: not a lock: it is not UTF-8 text", hint=_ANEW) from error
+    return parse_lock(text, str(path))
+
+
+def parse_lock(text: str, where: str) -> Lock:
+    """The lock that `text` is; messages call it `where`. Raises LockError for what is not to be trusted."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _not_toml(path, text, error) from error
-    table = document.get("tool", {}).get("envbuild")
+        raise _not_toml(where, text, error) from error
+    except RecursionError as error:
+        raise _no_sense(where) from error
+    tool = document.get("tool")
+    table = tool.get("envbuild") if isinstance(tool, dict) else None
     if not isinstance(table, dict):
-        raise LockError(f"{path}: not a lock of envbuild: it has no [tool.envbuild] table", hint=_ANEW)
+        raise LockError(f"{where}: not a lock of envbuild: it has no [tool.envbuild] table", hint=_ANEW)
     if table.get("format") != FORMAT:
-        made_by = table.get("tools", {}).get("envbuild", "another version")
+        tools = table.get("tools")
+        made_by = tools.get("envbuild", "another version") if isinstance(tools, dict) else "another version"
         raise LockError(
-            f"{path}: a lock of format {table.get('format')}, made by envbuild {made_by};"
+            f"{where}: a lock of format {table.get('format')}, made by envbuild {made_by};"
             f" this one knows format {FORMAT}",
             hint="use the envbuild that made it, or delete it and run: envbuild lock",
         )
-    if table.get("digest") != digest_of(document):
-        raise LockError(f"{path}: was edited by hand: its digest does not fit its content", hint=_ANEW)
-    return _lock(document, table)
+    try:
+        if table.get("digest") != digest_of(document):
+            raise LockError(f"{where}: was edited by hand: its digest does not fit its content", hint=_ANEW)
+        lock = _lock(document, table)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise _no_sense(where) from error
+    if not _is_sound(lock):
+        raise _no_sense(where)
+    return lock
 
 
 def dump_lock(lock: Lock) -> str:
@@ -131,6 +147,7 @@ def _document(lock: Lock) -> dict[str, Any]:
         "base": asdict(lock.base),
         "python": asdict(lock.python),
         "cuda": lock.cuda,
+        "gpu": lock.gpu,
         "tools": lock.tools,
         "apt": [asdict(package) for package in lock.apt],
     }
@@ -161,22 +178,41 @@ def _lock(document: dict[str, Any], table: dict[str, Any]) -> Lock:
         apt_resolved=table["apt-resolved"],
         packages=packages_of(pep751),
         cuda=table["cuda"],
+        gpu=table.get("gpu", {}),
         tools=table["tools"],
         document=pep751,
         digest=table["digest"],
     )
 
 
-def _not_toml(path: Path, text: str, error: tomllib.TOMLDecodeError) -> LockError:
+def _is_sound(lock: Lock) -> bool:
+    """Whether texts are texts and tables are tables: anybody can compute the digest of nonsense."""
+    rows: tuple[LockedPackage | LockedApt, ...] = (*lock.packages, *lock.apt)
+    texts = [lock.name, lock.platform, lock.base.reference, lock.python.version, lock.python.source]
+    texts += [text for row in rows for text in (row.name, row.version)]
+    sizes = [row.size for row in rows]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(size is None or isinstance(size, int) for size in sizes)
+        and all(hasattr(table, "items") for table in (lock.inputs, lock.cuda, lock.gpu, lock.tools))
+        and all(isinstance(text, str) for text in (*lock.cuda.values(), *lock.tools.values()))
+    )
+
+
+def _no_sense(where: str) -> LockError:
+    return LockError(f"{where}: not a lock of envbuild: its tables make no sense", hint=_ANEW)
+
+
+def _not_toml(where: str, text: str, error: tomllib.TOMLDecodeError) -> LockError:
     place = re.search(r"\(at line (\d+)", str(error))
     line = int(place[1]) if place else len(text.splitlines())
     what = re.sub(r" \(at .*\)$", "", str(error))
     if re.search(r"^<{7} ", text, re.MULTILINE):
         return LockError(
-            f"{path}:{line}: not a lock: it holds the marks of a merge conflict",
+            f"{where}:{line}: not a lock: it holds the marks of a merge conflict",
             hint="take either side of it, then run: envbuild lock",
         )
-    return LockError(f"{path}:{line}: not a lock: {what[:1].lower()}{what[1:]}", hint=_ANEW)
+    return LockError(f"{where}:{line}: not a lock: {what[:1].lower()}{what[1:]}", hint=_ANEW)
 
 
 def _not_writable(path: Path, reason: str | None) -> LockError:

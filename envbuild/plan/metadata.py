@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envbuild.gpu.data import labels_of
 from envbuild.lock.pylock import lock_path
 from envbuild.plan.model import EnvLayer, MetadataLayer
 from envbuild.plan.weights import is_cuda
@@ -80,6 +81,7 @@ def _labels(spec: Spec, lock: Lock, version: str) -> tuple[tuple[str, str], ...]
         "dev.envbuild.python": lock.python.version,
         "dev.envbuild.python.source": lock.python.source,
         "dev.envbuild.cuda": lock.cuda.get("version", ""),
+        **labels_of(lock.gpu),
     }
     # The user's may replace those of OCI, never ours: other commands read them.
     given = dict(spec.image.labels)

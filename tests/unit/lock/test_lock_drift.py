@@ -45,6 +45,8 @@ pip: {packages: ["numpy<2", pandas, "jax[cuda12]"]}
             "cuda: {version: 12.8, cudnn: true}\napt:",
             ("cuda: none -> 12.8", "cuda.cudnn: none -> true"),
         ),
+        ("apt:", "targets: [A100]\napt:", ("targets: + A100",)),
+        ("apt:", "accept: [target, glibc]\napt:", ("accept: + glibc", "accept: + target")),
         ("pip: {", "pip: {torch_backend: cu128, ", ("torch_backend: none -> cu128",)),
         (
             "pip: {",

@@ -4,15 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from envbuild.errors import LockError
 from envbuild.lock.model import Lock, LockedApt, LockedBase, LockedPython
 from envbuild.lock.packages import packages_of
 from envbuild.lock.pylock import (
+    digest_of,
     digest_of_lock,
     dump_lock,
     ensure_writable,
     lock_path,
+    parse_lock,
     read_lock,
     validate,
     write_lock,
@@ -154,6 +157,48 @@ def test_a_merge_conflict_is_named(tmp_path):
     line = text.splitlines().index("<<<<<<< HEAD") + 1
     assert caught.value.message == f"{path}:{line}: not a lock: it holds the marks of a merge conflict"
     assert caught.value.hint == "take either side of it, then run: envbuild lock"
+
+
+def nonsense(change):
+    """A lock whose tables somebody changed, with the digest that fits them."""
+    document = tomllib.loads(dump_lock(a_lock()))
+    change(document)
+    document["tool"]["envbuild"]["digest"] = digest_of(document)
+    return tomli_w.dumps(document)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document["tool"]["envbuild"].pop("base"),
+        lambda document: document["tool"]["envbuild"].update(name=5),
+        lambda document: document["tool"]["envbuild"].update(apt=["x"]),
+        lambda document: document["tool"]["envbuild"].update(cuda=["12"]),
+        lambda document: document["tool"]["envbuild"].update(tools={"uv": 1}),
+        lambda document: document["tool"]["envbuild"]["base"].update(more=1),
+        lambda document: document.update(packages=[{"version": "1"}]),
+        lambda document: document.update(packages=[{"name": 5}]),
+        lambda document: document.update(packages="numpy"),
+        lambda document: document.update(packages=[{"name": "a", "wheels": [{"url": "u", "size": "big"}]}]),
+    ],
+)
+def test_tables_that_make_no_sense_are_refused_though_their_digest_fits(change):
+    with pytest.raises(LockError) as caught:
+        parse_lock(nonsense(change), "somewhere")
+    assert caught.value.message == "somewhere: not a lock of envbuild: its tables make no sense"
+    assert caught.value.hint == ANEW
+
+
+@pytest.mark.parametrize("text", ["tool = 5\n", "tool = {envbuild = 5}\n", ""])
+def test_a_table_that_is_none(text):
+    with pytest.raises(
+        LockError, match=r"somewhere: not a lock of envbuild: it has no \[tool.envbuild\] table"
+    ):
+        parse_lock(text, "somewhere")
+
+
+def test_a_text_is_read_as_its_file_is():
+    assert parse_lock(dump_lock(a_lock()), "somewhere") == a_lock()
 
 
 def test_a_binary_file_is_refused(tmp_path):
