@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from envbuild.engine.cdi import docker_cdi, podman_cdi
 from envbuild.engine.credentials import Credentials
 from envbuild.engine.discover import find_endpoint
 from envbuild.engine.engine import Engine
@@ -135,7 +136,7 @@ def _check_age(version: Mapping[str, Any], found: Endpoint) -> None:
 
 
 def engine_info(version: Mapping[str, Any], info: Mapping[str, Any], found: Endpoint) -> EngineInfo:
-    """What the answers to /version and /info mean. Pure but for the free space of a local engine's root."""
+    """What the answers to /version and /info mean. Pure but for a local engine's free space and CDI files."""
     kind = _kind(version)
     status = [pair for pair in info.get("DriverStatus") or () if isinstance(pair, list) and len(pair) == 2]
     containerd = any(
@@ -148,6 +149,8 @@ def engine_info(version: Mapping[str, Any], info: Mapping[str, Any], found: Endp
     elif containerd and _numbers(number) < TAR_FIXED:
         context = "filesync"
     root = str(info.get("DockerRootDir") or "")
+    podman = kind == "podman"
+    cdi, cdi_devices = podman_cdi(_numbers(number), found.url) if podman else docker_cdi(info, found.url)
     return EngineInfo(
         kind=kind,
         version=number,
@@ -162,6 +165,8 @@ def engine_info(version: Mapping[str, Any], info: Mapping[str, Any], found: Endp
         root=root,
         disk_free=_disk_free(root, found.url),
         clock_skew=_clock_skew(str(info.get("SystemTime") or "")),
+        cdi=cdi,
+        cdi_devices=cdi_devices,
     )
 
 

@@ -36,6 +36,8 @@ SECRETS = "/run/secrets"
 OOM_WAIT = 1.0
 REMOVAL = 15.0
 HTTP_CONFLICT = 409
+# Podman 5 asks even one that is removed by force to end, and waits 10 s for it: there is nothing to end well.
+STOP_SIGNAL = "SIGKILL"
 
 
 def labels(purpose: str) -> dict[str, str]:
@@ -160,6 +162,7 @@ class Containers:
             "command": list(command.argv[1:]),
             "environment": dict(command.environment),
             "user": command.user or "0",
+            "stop_signal": STOP_SIGNAL,
             "stdin_open": bool(command.stdin),
             "host_config": host,
             "labels": labels("run"),

@@ -1,5 +1,4 @@
-"""Registry credentials of the user's: docker's config.json with its credential helpers, through the docker
-SDK. Not pure.
+"""The user's registry logins in the forms in which engines take them. Not pure: credential helpers are run.
 
 Input: a registry's host. Output: what the engine wants in X-Registry-Auth, or user and secret for BuildKit.
 """
@@ -10,39 +9,32 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from envbuild.engine.discover import docker_config
-from envbuild.errors import RegistryError
+from envbuild.logins import HUB_KEY, Logins
+from envbuild.names import HUB_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-HUB = "docker.io"
-HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 
 class Credentials:
     """Looks credentials up when asked, never before: a helper may open a dialog or talk to a network."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+        self._logins = Logins(environ)
 
-    def entry(self, host: str) -> dict[str, Any]:
-        """The SDK's entry for a registry host, {} if none. Raises RegistryError if a helper fails."""
-        import docker.auth
-        import docker.errors
-
-        path = docker_config(self._environ) / "config.json"
-        if not path.is_file():
+    def entry(self, host: str) -> dict[str, str]:
+        """The engine API's AuthConfig for a registry, {} if none. Raises RegistryError if a helper fails."""
+        login = self._logins.login(host)
+        if login is None:
             return {}
-        host = HUB if host in HUB_HOSTS else host
-        try:
-            config = docker.auth.load_config(str(path), credstore_env=dict(self._environ))
-            return dict(docker.auth.resolve_authconfig(config, host) or {})
-        except (docker.errors.DockerException, ValueError) as error:
-            raise RegistryError(
-                f"the credentials for {host} cannot be had from {path}: {error}",
-                hint=f"log in again with `docker login {host}`, or take the broken entry out of {path}",
-            ) from error
+        found = {
+            "username": login.user,
+            "password": login.password,
+            "identitytoken": login.identity_token,
+            "registrytoken": login.registry_token,
+            "serveraddress": HUB_KEY if host in HUB_HOSTS else host,
+        }
+        return {key: value for key, value in found.items() if value}
 
     def header(self, host: str) -> tuple[tuple[str, str], ...]:
         """X-Registry-Auth for requests about one registry."""
@@ -50,10 +42,10 @@ class Credentials:
 
     def pair(self, host: str) -> tuple[str, str]:
         """User and secret as BuildKit asks for them; a token comes without a user; empty if unknown."""
-        entry = {key.lower(): value for key, value in self.entry(host).items()}
-        if token := entry.get("identitytoken"):
-            return "", str(token)
-        return str(entry.get("username") or ""), str(entry.get("password") or "")
+        login = self._logins.login(host)
+        if login is None:
+            return "", ""
+        return ("", login.identity_token) if login.identity_token else (login.user, login.password)
 
     def config_header(self, hosts: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """X-Registry-Config for classic builds: an entry for each of `hosts` that has credentials."""

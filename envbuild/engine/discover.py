@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from envbuild.engine.model import Endpoint, TlsFiles
 from envbuild.errors import EngineError
+from envbuild.files import docker_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,13 +54,6 @@ def find_endpoint(url: str | None, environ: Mapping[str, str], *, origin: str = 
     )
 
 
-def docker_config(environ: Mapping[str, str]) -> Path:
-    """The folder of docker's own settings: DOCKER_CONFIG, else ~/.docker."""
-    if folder := environ.get("DOCKER_CONFIG"):
-        return Path(folder)
-    return Path(environ.get("HOME") or Path.home()) / ".docker"
-
-
 def _checked(url: str, found_by: str, environ: Mapping[str, str]) -> Endpoint:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES or not rest:
@@ -77,7 +71,7 @@ def _environment_tls(scheme: str, environ: Mapping[str, str]) -> TlsFiles | None
     verify = bool(environ.get("DOCKER_TLS_VERIFY"))
     if not (verify or environ.get("DOCKER_TLS")):
         return TlsFiles() if scheme == "https" else None
-    return _tls_folder(Path(environ.get("DOCKER_CERT_PATH") or docker_config(environ)), verify=verify)
+    return _tls_folder(Path(environ.get("DOCKER_CERT_PATH") or docker_folder(environ)), verify=verify)
 
 
 def _tls_folder(folder: Path, *, verify: bool) -> TlsFiles:
@@ -89,7 +83,7 @@ def _tls_folder(folder: Path, *, verify: bool) -> TlsFiles:
 
 def _from_context(environ: Mapping[str, str]) -> Endpoint | None:
     """The endpoint of docker's current context; None for the context `default`."""
-    folder = docker_config(environ)
+    folder = docker_folder(environ)
     name = environ.get("DOCKER_CONTEXT") or _json(folder / "config.json").get("currentContext") or "default"
     if name == "default":
         return None

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envbuild.engine.names import parse_reference
+from envbuild.names import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

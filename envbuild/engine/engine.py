@@ -6,8 +6,12 @@ from typing import IO, TYPE_CHECKING
 
 from envbuild.engine.build import Builder
 from envbuild.engine.containers import Command, Containers
+from envbuild.engine.history import history
 from envbuild.engine.images import Images
+from envbuild.engine.push import Pusher
+from envbuild.engine.reading import folder
 from envbuild.engine.sandbox import IDLE, Limits, sandbox
+from envbuild.engine.saved import saved
 from envbuild.events import ignore
 
 if TYPE_CHECKING:
@@ -18,8 +22,11 @@ if TYPE_CHECKING:
     import docker
 
     from envbuild.engine.credentials import Credentials
+    from envbuild.engine.history import Made
     from envbuild.engine.model import BuildRequest, BuiltImage, EngineInfo
+    from envbuild.engine.push import Pushed
     from envbuild.engine.sandbox import Sandbox
+    from envbuild.engine.saved import SavedStream
     from envbuild.engine.transport import Transport
     from envbuild.events import Sink
     from envbuild.images import ImageInfo, Ran
@@ -45,9 +52,11 @@ class Engine:
     ) -> None:
         self.info = info
         self._api = api
+        self._transport = transport
         self._network = network
         self._on_close = on_close
         self._images = Images(api, transport, info, credentials, mirrors)
+        self._pusher = Pusher(transport, info, credentials)
         self._containers = Containers(api, transport, info.clock_skew)
         self._builder = Builder(transport, info, self._images, credentials)
 
@@ -69,6 +78,14 @@ class Engine:
         """The image of that name, digest or id (or as a mirror names it); None: there is none."""
         return self._images.image(reference)
 
+    def history(self, reference: str) -> tuple[Made, ...]:
+        """The steps that made an image of the store, oldest first, with their sizes unpacked."""
+        return history(self._transport, reference)
+
+    def folder(self, image: str, path: str, limit: int) -> bytes | None:
+        """A folder of an image as a tar archive of at most `limit` bytes; nothing of the image runs."""
+        return folder(self._containers, image, path, limit)
+
     def local_reference(self, reference: str) -> str | None:
         """What FROM must say for `reference`: itself, or as the mirror names it; None: not there."""
         return self._images.local_reference(reference)
@@ -81,6 +98,10 @@ class Engine:
         """Pull with the user's credentials, through the site's mirror if any. Raises RegistryError."""
         return self._images.pull(reference, platform, sink)
 
+    def push(self, reference: str, sink: Sink = ignore) -> Pushed:
+        """Push what the store has under a name with a tag; its digest and layers. Raises RegistryError."""
+        return self._pusher.push(reference, sink)
+
     def tag(self, image_id: str, reference: str) -> None:
         """Give an image a further name, taking it from whichever image had it."""
         self._images.tag(image_id, reference)
@@ -92,6 +113,10 @@ class Engine:
     def remove(self, reference: str, *, force: bool = False) -> None:
         """Remove an image; `force`: with all its names. Nothing happens when it is not there."""
         self._images.remove(reference, force=force)
+
+    def save(self, image: str) -> AbstractContextManager[SavedStream]:
+        """The docker archive of an image as a stream; by its id it tells no names."""
+        return saved(self._transport, image)
 
     def load(self, stream: IO[bytes]) -> ImageInfo:
         """Load a docker archive that holds one image."""
@@ -126,10 +151,21 @@ class Engine:
         )
 
     def sandbox(
-        self, image: str, *, memory: int, gpu: bool = False, idle: Sequence[str] = IDLE
+        self,
+        image: str,
+        *,
+        memory: int,
+        gpu: bool = False,
+        devices: Sequence[str] = (),
+        idle: Sequence[str] = IDLE,
     ) -> AbstractContextManager[Sandbox]:
-        """A locked-down container to run commands in; `idle` keeps it alive. Raises GpuUnavailable."""
-        return sandbox(self._containers, self.info, image, Limits(memory=memory, gpu=gpu, idle=idle))
+        """A locked-down container to run commands in; `idle` keeps it alive.
+
+        With `gpu` it has the GPUs that `devices` names by index or UUID, or all of them.
+        Raises GpuUnavailable.
+        """
+        limits = Limits(memory=memory, gpu=gpu, devices=tuple(devices), idle=idle)
+        return sandbox(self._containers, self.info, image, limits)
 
     def build(self, context: BuildContext, request: BuildRequest, sink: Sink = ignore) -> BuiltImage:
         """Stage 5. Raises BuildError, BaseUnavailable, EngineError; Ctrl-C stops the build at once."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from envbuild.engine.model import Endpoint
 
 START = "start it (`sudo systemctl start docker`), or name another engine with --engine or DOCKER_HOST"
+_REFUSED = {400, 500}
 _EXIT = re.compile(r"exit (?:code:?|status) (\d+)")
 DISK_HINT = "free some space on the engine's disk, for instance with `docker system prune`, and try again"
 
@@ -111,6 +112,16 @@ def from_status(what: str, status: int, text: str) -> EngineError:
     if is_disk_full(text):
         return EngineError(f"{what}: the engine's disk is full", hint=DISK_HINT)
     return EngineError(f"{what}: {text} (HTTP {status})" if status else f"{what}: {text}")
+
+
+def refusal(error: EngineError) -> str:
+    """The engine's own words in an error of `translated` when it refused (400, 500); else ""."""
+    import docker.errors
+
+    cause = error.__cause__
+    if isinstance(cause, docker.errors.APIError):
+        return str(cause.explanation or "") if cause.status_code in _REFUSED else ""
+    return cause.text if isinstance(cause, Refused) and cause.status in _REFUSED else ""
 
 
 def lost(what: str, endpoint: Endpoint, error: BaseException) -> EngineError:

@@ -11,11 +11,11 @@ import urllib.parse
 from typing import IO, TYPE_CHECKING, Any
 
 from envbuild.engine.errors import from_status, is_disk_full, translated, wants_login
-from envbuild.engine.names import mirrored, parse_reference
+from envbuild.engine.inspected import image_info, platform_of
 from envbuild.engine.transport import Call, Refused
 from envbuild.errors import EngineError, RegistryError
 from envbuild.events import StepDone, StepFailed, StepProgress, StepStarted, ignore
-from envbuild.images import ImageInfo
+from envbuild.names import mirrored, parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from envbuild.engine.model import EngineInfo
     from envbuild.engine.transport import Transport
     from envbuild.events import Sink
+    from envbuild.images import ImageInfo
 
 CHUNK = 1 << 20
 
@@ -65,7 +66,7 @@ class Images:
         with translated(f"looking for the image {reference}", self._transport.endpoint):
             try:
                 found: dict[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
-                return _image_info(found)
+                return image_info(found)
             except docker.errors.NotFound:
                 return None
 
@@ -85,7 +86,7 @@ class Images:
         if status != 200:
             raise registry_error(name, Refused(status, body))
         found = _json(body)
-        offered = sorted({_platform(entry) for entry in found.get("Platforms") or ()})
+        offered = sorted({platform_of(entry) for entry in found.get("Platforms") or ()})
         if offered and not any(_same_platform(platform, entry) for entry in offered):
             raise _wrong_platform(reference, platform, ", ".join(offered))
         return str(found["Descriptor"]["digest"])
@@ -248,32 +249,6 @@ def _json(body: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _platform(entry: Mapping[str, Any]) -> str:
-    parts = (entry.get("os"), entry.get("architecture"), entry.get("variant"))
-    return "/".join(str(part) for part in parts if part)
-
-
 def _same_platform(wanted: str, offered: str) -> bool:
     """linux/arm64 takes linux/arm64/v8; an image that does not say its platform is taken as well."""
     return not wanted or not offered or offered.split("/")[:2] == wanted.split("/")[:2]
-
-
-def _image_info(found: Mapping[str, Any]) -> ImageInfo:
-    config = found.get("Config") or {}
-    platform = {
-        "os": found.get("Os"),
-        "architecture": found.get("Architecture"),
-        "variant": found.get("Variant"),
-    }
-    identifier = str(found["Id"])
-    return ImageInfo(
-        id=identifier if ":" in identifier else f"sha256:{identifier}",
-        tags=tuple(found.get("RepoTags") or ()),
-        digests=tuple(found.get("RepoDigests") or ()),
-        layers=tuple((found.get("RootFS") or {}).get("Layers") or ()),
-        size=int(found.get("Size") or 0),
-        platform=_platform(platform),
-        labels=dict(config.get("Labels") or {}),
-        env=tuple(config.get("Env") or ()),
-        created=str(found.get("Created") or ""),
-    )

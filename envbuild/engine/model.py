@@ -41,6 +41,8 @@ class EngineInfo:
     runtimes   names of registered OCI runtimes
     root       where it keeps images; `disk_free` bytes are left there (None: not on this machine, or unknown)
     clock_skew seconds by which its clock is ahead of ours
+    cdi        whether it gives devices by CDI (Container Device Interface); None: unknown, or too old for it;
+               `cdi_devices`: full names of those that it knows (`nvidia.com/gpu=all`), of any maker
     """
 
     kind: Literal["docker", "podman"]
@@ -56,6 +58,22 @@ class EngineInfo:
     root: str = ""
     disk_free: int | None = None
     clock_skew: float = 0.0
+    cdi: bool | None = None
+    cdi_devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuWay:
+    """How GPUs are asked for: `how` and `why` so; `note` is what else to know of that way, "" for nothing.
+
+    runtime    by the registered runtime nvidia
+    requests   by a device request, which the engine hands to NVIDIA's hook
+    cdi        by a device request for CDI devices
+    """
+
+    how: Literal["runtime", "requests", "cdi"]
+    why: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +87,7 @@ class BuildRequest:
     uv_binary   the file put into the context as `uv`, when the context needs one
     pull        ask the registry for a newer base, even when the store has one
     spec        how messages name the spec that the context came from
+    cache_from  images whose registry holds steps that need not be done again
     """
 
     secrets: Mapping[str, bytes] = field(default_factory=dict)
@@ -79,6 +98,7 @@ class BuildRequest:
     uv_binary: Path | None = None
     pull: bool = False
     spec: str = "spec.yml"
+    cache_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envbuild.engine.cache import ARGUMENT, NO_CACHE, Cache
 from envbuild.engine.model import BuildRequest
 from envbuild.errors import BaseUnavailable
 from envbuild.lock.uv import find_uv
@@ -59,13 +60,20 @@ def _local(engine: Engine, base: LockedBase) -> str | None:
     return image.id if image and base.diff_ids and image.layers == base.diff_ids else None
 
 
-def build_request(site: Site, context: BuildContext, base: str, *, spec: str, no_cache: bool) -> BuildRequest:
+def build_request(
+    site: Site, context: BuildContext, base: str, *, spec: str, no_cache: bool, cache: Cache = NO_CACHE
+) -> BuildRequest:
     """How this site builds `context` on `base`; `spec` is what messages call the spec."""
     return BuildRequest(
         secrets=build_secrets(site),
-        build_args={**build_args(site), BASE_ARGUMENT: base},
+        build_args={
+            **build_args(site),
+            BASE_ARGUMENT: base,
+            **({ARGUMENT: "1"} if cache.inline else {}),
+        },
         network="host" if site.build_network == "host" else "default",
         no_cache=no_cache,
         uv_binary=Path(find_uv()) if context.needs_uv else None,
         spec=spec,
+        cache_from=cache.sources,
     )

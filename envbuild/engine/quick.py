@@ -5,15 +5,26 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.parse
+from typing import TYPE_CHECKING
 
+from envbuild.engine.inspected import image_info
 from envbuild.engine.model import Endpoint
 from envbuild.engine.transport import Transport
+
+if TYPE_CHECKING:
+    from envbuild.images import ImageInfo
 
 TIMEOUT = 5
 
 
 def quick_image_id(url: str, reference: str) -> str | None:
-    """The id of the image that has this name in the engine at `url`.
+    """The id of the image that has this name in the engine at `url`; None as for `quick_image`."""
+    image = quick_image(url, reference)
+    return image.id if image else None
+
+
+def quick_image(url: str, reference: str) -> ImageInfo | None:
+    """The image that has this name in the engine at `url`.
 
     None when there is none, and when this way cannot tell (ssh, TLS, no answer): then ask `connect`.
     """
@@ -28,5 +39,4 @@ def quick_image_id(url: str, reference: str) -> str | None:
         return None
     if status != 200 or not isinstance(found, dict) or "Id" not in found:
         return None
-    identifier = str(found["Id"])
-    return identifier if ":" in identifier else f"sha256:{identifier}"
+    return image_info(found)

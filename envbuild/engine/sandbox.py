@@ -12,14 +12,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envbuild.engine.containers import collect, labels
-from envbuild.engine.errors import translated
-from envbuild.errors import EngineError, GpuUnavailable
+from envbuild.engine.containers import STOP_SIGNAL, collect, labels
+from envbuild.engine.errors import refusal, translated
+from envbuild.engine.gpu import NO_GPU, choose_gpu, gpu_request
+from envbuild.engine.gpu_errors import explain_gpu
+from envbuild.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envbuild.engine.containers import Containers, Output
+    from envbuild.engine.gpu import GpuRequest
     from envbuild.engine.model import EngineInfo
     from envbuild.engine.transport import Stream
     from envbuild.images import Ran
@@ -31,16 +34,23 @@ KILLED = 137
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`memory` in bytes; `pids` at most; `gpu`: all GPUs there; `idle`: what it waits with."""
+    """`memory` in bytes; `pids` at most; `gpu`: with GPUs, those named in `devices` (index, UUID), or all;
+    `idle`: what it waits with.
+    """
 
     memory: int
     pids: int = PIDS
     gpu: bool = False
+    devices: tuple[str, ...] = ()
     idle: Sequence[str] = IDLE
 
 
 class Sandbox:
-    """Runs commands in one container; after a time-out or a kill for memory the next gets a fresh one."""
+    """Runs commands in one container; after a time-out or a kill for memory the next gets a fresh one.
+
+    `gpu_way` is how the engine is asked for GPUs; None: it is not asked. Raises GpuUnavailable when there is
+    no way.
+    """
 
     def __init__(self, containers: Containers, info: EngineInfo, image: str, limits: Limits) -> None:
         self._containers = containers
@@ -49,6 +59,7 @@ class Sandbox:
         self._limits = limits
         self._container = ""
         self._idle: Stream | None = None
+        self.gpu_way = choose_gpu(info, limits.devices) if limits.gpu else None
 
     def run(self, argv: Sequence[str], stdin: str = "", timeout: float = 300) -> Ran:
         """Run `argv` without a shell; `code` is None when `timeout` seconds were not enough."""
@@ -108,41 +119,39 @@ class Sandbox:
 
     def _settings(self) -> dict[str, Any]:
         limits = self._limits
+        gpu = self._gpu()
         host: dict[str, Any] = {
             "network_mode": "none",
             "read_only": True,
             "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
+            "security_opt": ["no-new-privileges", *gpu.security],
             "pids_limit": limits.pids,
             # exec: compilers of GPU kernels load what they wrote there
             "tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777"},  # noqa: S108  inside the container
             "mem_limit": limits.memory,
             "memswap_limit": limits.memory,
             "auto_remove": True,
-            **(self._gpu() if limits.gpu else {}),
+            **gpu.host,
         }
         return {
             "image": self._image,
             "entrypoint": list(limits.idle[:1]),
             "command": list(limits.idle[1:]),
             "stdin_open": True,
-            "environment": {"HOME": "/tmp"},  # noqa: S108
+            "stop_signal": STOP_SIGNAL,
+            "environment": {"HOME": "/tmp", **gpu.environment},  # noqa: S108
             "working_dir": "/tmp",  # noqa: S108
             "host_config": self._containers.api.create_host_config(**host),
             "labels": labels("sandbox"),
         }
 
-    def _gpu(self) -> dict[str, Any]:
-        import docker.types
-
-        if self._info.kind == "podman" and self._info.version.split(".")[0] == "4":
-            raise GpuUnavailable(
-                f"Podman {self._info.version} ignores requests for a GPU without a word",
-                hint="use Docker with the NVIDIA container toolkit, or Podman 5.4 or newer",
-            )
-        if "nvidia" in self._info.runtimes:
-            return {"runtime": "nvidia"}
-        return {"device_requests": [docker.types.DeviceRequest(count=-1, capabilities=[["gpu"]])]}
+    def _gpu(self) -> GpuRequest:
+        if self.gpu_way is None:
+            return NO_GPU
+        image: dict[str, Any] = self._containers.api.inspect_image(self._image)  # type: ignore[no-untyped-call]
+        pairs = (text.partition("=") for text in (image.get("Config") or {}).get("Env") or ())
+        environment = {name: value for name, _, value in pairs}
+        return gpu_request(self._info, self.gpu_way, self._limits.devices, environment)
 
     def stop(self) -> None:
         """Remove the container, whatever runs in it."""
@@ -161,22 +170,18 @@ def sandbox(containers: Containers, info: EngineInfo, image: str, limits: Limits
     """A started sandbox, removed at the end. Raises GpuUnavailable when a GPU cannot be given."""
     made = Sandbox(containers, info, image, limits)
     try:
-        _start(made, containers, image, limits)
+        _start(made, containers, info, image)
         yield made
     finally:
         made.stop()
 
 
-def _start(made: Sandbox, containers: Containers, image: str, limits: Limits) -> None:
+def _start(made: Sandbox, containers: Containers, info: EngineInfo, image: str) -> None:
     try:
         with translated(f"starting a sandbox of {image}", containers.transport.endpoint):
             made.start()
-    except GpuUnavailable:
-        raise
     except EngineError as error:
-        if not limits.gpu:
-            raise
-        raise GpuUnavailable(
-            f"the engine gives no GPU: {error.message}",
-            hint="install the NVIDIA container toolkit where the engine runs (`nvidia-ctk`)",
-        ) from error
+        unavailable = explain_gpu(refusal(error), info.cdi_devices) if made.gpu_way else None
+        if unavailable:
+            raise unavailable from error
+        raise

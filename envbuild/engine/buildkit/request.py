@@ -88,6 +88,8 @@ class BuildkitBuild:
             ("buildid", self.id),
             ("session", session.id),
         ]
+        if request.cache_from:
+            query.append(("cachefrom", json.dumps(list(request.cache_from))))
         if self._filesync:
             query.append(("remote", "client-session"))
 

@@ -9,7 +9,6 @@ from envbuild.engine.buildkit.proto import StatusResponse, Vertex, VertexLog, Ve
 from envbuild.engine.dockerfile import Place
 from envbuild.engine.errors import exit_code, is_disk_full, short_reason, wants_login
 from envbuild.engine.images import registry_error
-from envbuild.engine.names import mirrored, parse_reference
 from envbuild.engine.tracker import Tracked, Tracker, cut_lines
 from envbuild.engine.transport import Refused
 from envbuild.errors import BaseUnavailable, BuildError, EngineError, RegistryError
@@ -192,28 +191,3 @@ def test_a_full_disk_while_pulling() -> None:
     assert not isinstance(error, RegistryError)
     assert error.message == "pulling debian:1: the engine's disk is full"
     assert is_disk_full("write x: no space left on device")
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "version", "familiar"),
-    [
-        ("debian", "docker.io/library/debian", ":latest", "debian"),
-        ("debian:12", "docker.io/library/debian", ":12", "debian"),
-        ("lab/x:1", "docker.io/lab/x", ":1", "lab/x"),
-        ("index.docker.io/lab/x", "docker.io/lab/x", ":latest", "lab/x"),
-        ("localhost/x:1", "localhost/x", ":1", "localhost/x"),
-        ("127.0.0.1:5000/a/b:c@sha256:d", "127.0.0.1:5000/a/b", "@sha256:d", "127.0.0.1:5000/a/b"),
-        ("ghcr.io/a/b@sha256:d", "ghcr.io/a/b", "@sha256:d", "ghcr.io/a/b"),
-    ],
-)
-def test_references(text: str, name: str, version: str, familiar: str) -> None:
-    found = parse_reference(text)
-    assert (found.name, found.version, found.familiar) == (name, version, familiar)
-
-
-def test_mirrors() -> None:
-    mirrors = {"docker.io": "https://mirror.example.org/hub/", "ghcr.io": "mirror.example.org"}
-    assert mirrored("debian:12", mirrors) == "mirror.example.org/hub/library/debian:12"
-    assert mirrored("ghcr.io/a/b@sha256:d", mirrors) == "mirror.example.org/a/b@sha256:d"
-    assert mirrored("quay.io/a:1", mirrors) == "quay.io/a:1"
-    assert mirrored("debian:12", {}) == "debian:12"
