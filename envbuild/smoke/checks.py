@@ -1,11 +1,12 @@
 """Stage 6, deciding: spec and lock → the checks, in order. Pure but for reading this package's own probes.
 
 Order: imports and commands of the spec, then built-in checks by what is locked: a real kernel whose result is
-compared with a known one, on the CPU always, and on a GPU where the locked build can use one.
+compared with a known one, on the CPU always, and on each GPU where the locked build can use one.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from envbuild.smoke.model import Check
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 PYTHON = "/opt/env/bin/python"
 GPU_DEVICES = ("/dev/nvidia[0-9]*", "/dev/dxg")  # dxg: a GPU handed into WSL 2
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
+_TENSORFLOW_SINCE = (1, 15)
+"""Older ones lack what the probe uses; the driver's own check speaks for them."""
+_CUPY = re.compile(r"cupy(-cuda\d+x?)?")
 _IMPORT = (
     "import importlib, sys\n"
     "version = getattr(importlib.import_module(sys.argv[1]), '__version__', '')\n"
@@ -90,11 +94,14 @@ def _probe_check(spec: Spec, name: str, probe_name: str, device: str) -> Check:
 
 
 def _cpu_kernels(spec: Spec, lock: Lock) -> list[Check]:
-    locked = {package.name for package in lock.packages}
-    if locked.intersection(_TENSORFLOW):
-        locked.add("tensorflow")
-    found = [name for name in ("numpy", "torch", "tensorflow", "jax") if name in locked]
-    return [_probe_check(spec, f"{name} on the CPU", f"{name}_kernel", "cpu") for name in found]
+    versions = _versions(lock)
+    found: list[str] = [name for name in ("numpy", "torch") if name in versions]
+    found += ["tensorflow"] if _has_tensorflow(versions, *_TENSORFLOW) else []
+    found += ["jax"] if "jax" in versions else []
+    checks = [_probe_check(spec, f"{name} on the CPU", f"{name}_kernel", "cpu") for name in found]
+    if _devel(spec, lock):
+        checks.append(_probe_check(spec, "nvcc compiles", "nvcc_kernel", "cpu"))
+    return checks
 
 
 def _gpu_kernels(spec: Spec, lock: Lock) -> list[Check]:
@@ -105,19 +112,47 @@ def _gpu_kernels(spec: Spec, lock: Lock) -> list[Check]:
     ]
     if not checks and (spec.cuda or spec.smoke.gpu == "required"):
         checks.append(_probe_check(spec, "CUDA driver", "cuda_driver", "gpu"))
+    if _devel(spec, lock):
+        checks.append(_probe_check(spec, "nvcc on the GPU", "nvcc_kernel", "gpu"))
     return checks
 
 
 def _gpu_frameworks(spec: Spec, lock: Lock) -> list[str]:
-    versions = {package.name: package.version for package in lock.packages}
+    versions = _versions(lock)
     libraries = any(name.startswith(("nvidia-cublas", "nvidia-cuda-runtime")) for name in versions)
-    found = []
-    if "torch" in versions:
-        local = versions["torch"].partition("+")[2]
-        if local.startswith("cu") if local else libraries or spec.cuda:
-            found.append("torch")
-    if versions.keys() & {"tensorflow", "tensorflow-gpu"} and (libraries or spec.cuda):
+    cuda = libraries or spec.cuda is not None
+    found = ["torch"] if "torch" in versions and _torch_with_cuda(versions["torch"], lock, cuda) else []
+    if cuda and _has_tensorflow(versions, "tensorflow", "tensorflow-gpu"):
         found.append("tensorflow")
     if "jax" in versions and any(name.startswith("jax-cuda") for name in versions):
         found.append("jax")
+    if any(_CUPY.fullmatch(name) for name in versions):
+        found.append("cupy")
     return found
+
+
+def _versions(lock: Lock) -> dict[str, str]:
+    return {package.name: package.version for package in lock.packages}
+
+
+def _torch_with_cuda(version: str, lock: Lock, cuda: bool) -> bool:
+    """By its local version, else by CUDA beside it; wheels of torch 1 carry CUDA inside: the lock knows."""
+    if local := version.partition("+")[2]:
+        return local.startswith("cu")
+    inside = version.startswith("1.") and any(
+        str(use["component"]).startswith("torch ") for use in lock.gpu.get("uses", ())
+    )
+    return cuda or inside
+
+
+def _has_tensorflow(versions: dict[str, str], *names: str) -> bool:
+    """Whether one of `names` is locked, in a release that the probe can speak with."""
+    found = [re.match(r"(\d+)\.(\d+)", versions[name]) for name in names if name in versions]
+    return any((int(version[1]), int(version[2])) >= _TENSORFLOW_SINCE for version in found if version)
+
+
+def _devel(spec: Spec, lock: Lock) -> bool:
+    """Whether the base has nvcc: a CUDA image of flavour devel, the spec's or one of the user's own."""
+    references = (lock.cuda.get("reference", ""), lock.base.reference)
+    asked = spec.cuda is not None and spec.cuda.flavour == "devel" and not spec.base
+    return asked or any("cuda" in reference and "-devel" in reference for reference in references)

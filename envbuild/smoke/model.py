@@ -47,12 +47,13 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmokeReport:
-    """How all checks of one image ended."""
+    """How all checks of one image ended; `gpu` says how a GPU was asked for and why so, "" when none was."""
 
     image_id: str
     engine: str
     results: tuple[CheckResult, ...]
     seconds: float
+    gpu: str = ""
 
     @property
     def passed(self) -> bool:
@@ -61,6 +62,16 @@ class SmokeReport:
             result.status == "failed" or (result.required and result.status == "not run")
             for result in self.results
         )
+
+    @property
+    def missing_gpu(self) -> bool:
+        """Whether the only thing amiss is that no GPU could be had, and one is required."""
+        return not self.passed and not self.count("failed")
+
+    @property
+    def lacking(self) -> str:
+        """Why no GPU could be had, of the first check that was left out though required; "" when none was."""
+        return next((row.detail for row in self.results if row.required and row.status == "not run"), "")
 
     def count(self, status: Status) -> int:
         """How many checks ended with `status`."""

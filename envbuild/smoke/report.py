@@ -17,7 +17,9 @@ def to_json(report: SmokeReport) -> dict[str, Any]:
         "format": FORMAT,
         "image": report.image_id,
         "engine": report.engine,
+        "gpu": report.gpu,
         "passed": report.passed,
+        "missing_gpu": report.missing_gpu,
         "seconds": round(report.seconds, 3),
         "counts": {status: report.count(status) for status in ("passed", "failed", "not run")},
         "checks": [

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TAIL = 20
 """How many of the last lines of a failed check's output are kept."""
 
+_WAYS = {"runtime": "the runtime nvidia", "requests": "a device request", "cdi": "CDI"}
+
 Verdict = tuple["Status", str]
 
 
@@ -66,15 +68,26 @@ def run_smoke(
             results.append(result)
             sink(_ending(step, result))
     seconds = time.monotonic() - begun
-    return SmokeReport(image_id=image_id, engine=engine_name, results=tuple(results), seconds=seconds)
+    return SmokeReport(
+        image_id=image_id,
+        engine=engine_name,
+        results=tuple(results),
+        seconds=seconds,
+        gpu=sandboxes.gpu,
+    )
 
 
 class _Sandboxes:
-    """At most one open sandbox with a GPU and one without, opened when first needed."""
+    """At most one open sandbox with a GPU and one without, opened when first needed.
+
+    `gpu` says how the engine was asked for a GPU and why so, once it was. A refusal is not asked for twice.
+    """
 
     def __init__(self, factory: SandboxFactory, image_id: str, memory: int) -> None:
         self._factory, self._image_id, self._memory = factory, image_id, memory
         self._open: dict[bool, tuple[ExitStack, Sandbox]] = {}
+        self._refusal: GpuUnavailable | None = None
+        self.gpu = ""
 
     def __enter__(self) -> _Sandboxes:
         return self
@@ -85,15 +98,32 @@ class _Sandboxes:
                 stack.callback(self.close, gpu=gpu)
 
     def get(self, *, gpu: bool) -> Sandbox:
+        if gpu and self._refusal:
+            raise self._refusal
         if gpu not in self._open:
             stack = ExitStack()
             made = self._factory.sandbox(self._image_id, memory=self._memory, gpu=gpu)
-            self._open[gpu] = (stack, stack.enter_context(made))
+            try:
+                self._open[gpu] = (stack, stack.enter_context(made))
+            except GpuUnavailable as error:
+                self._refusal = error
+                raise
+            if gpu:
+                self.gpu = _way(self._open[gpu][1])
         return self._open[gpu][1]
 
     def close(self, *, gpu: bool) -> None:
         stack, _ = self._open.pop(gpu)
         stack.close()
+
+
+def _way(sandbox: Sandbox) -> str:
+    """How an engine was asked for a GPU, and why so; "" from one that does not say."""
+    way = getattr(sandbox, "gpu_way", None)
+    if way is None:
+        return ""
+    about = "; ".join(text for text in (way.why, way.note) if text)
+    return f"{_WAYS.get(way.how, way.how)} ({about})"
 
 
 def _one(sandboxes: _Sandboxes, check: Check, memory: int) -> CheckResult:
@@ -103,7 +133,8 @@ def _one(sandboxes: _Sandboxes, check: Check, memory: int) -> CheckResult:
     try:
         sandbox = sandboxes.get(gpu=check.gpu)
     except GpuUnavailable as error:
-        return _result(check, ("not run", error.message))
+        todo = f"; {error.hint}" if check.required and error.hint else ""
+        return _result(check, ("not run", f"{error.message}{todo}"))
     ran = sandbox.run(check.argv, stdin=check.stdin, timeout=check.timeout)
     if ran.code is None or ran.oom_killed:
         sandboxes.close(gpu=check.gpu)

@@ -1,6 +1,9 @@
-"""Calls the `check(device, sample)` of the probe before it, and prints what came out as the last line."""
+"""Calls the `check(device, tools)` of the probe before it, and prints what came out as the last line."""
+
+# ruff: noqa: F821  the parts of a probe are one script when they run: see __init__.py
 
 import json
+import os
 import pathlib
 import sys
 
@@ -11,26 +14,26 @@ def gpu_devices(patterns):
     return [found for path in paths for found in path.parent.glob(path.name)]
 
 
-def known_product(size):
-    """Two matrices of small whole numbers and their product, worked out here: exact in any float format."""
-    steps = range(size)
-    left = [[(7 * i + 3 * j) % 5 - 2 for j in steps] for i in steps]
-    right = [[(2 * i + 5 * j) % 7 - 3 for j in steps] for i in steps]
-    product = [[sum(left[i][k] * right[k][j] for k in steps) for j in steps] for i in steps]
-    return left, right, product
+def turned_away():
+    """Whether the image's environment tells the NVIDIA runtime to give no GPU, in words."""
+    asked = os.environ.get("NVIDIA_VISIBLE_DEVICES")
+    return f": NVIDIA_VISIBLE_DEVICES is {asked!r} in it" if asked in ("", "void", "none") else ""
 
 
 def verdict(device, patterns):
     """(status, detail) of the check; no device file at all means that nothing was tried."""
     if device == "gpu" and not gpu_devices(patterns):
-        return "not run", "no GPU in the container"
+        return "not run", f"no GPU in the container{turned_away()}"
+    tools = Tools()
     try:
-        return globals()["check"](device, known_product(48))
+        return check(device, tools)
+    except Failed as error:
+        return "failed", str(error)
     except BaseException as error:  # whatever a broken package throws, even SystemExit, is its verdict
         import traceback
 
         traceback.print_exc()
-        return "failed", f"{type(error).__name__}: {error}".splitlines()[0]
+        return "failed", tools.explain(error)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +30,7 @@ def make_spec(smoke: Smoke | None = None, cuda: Cuda | None = None) -> Spec:
     )
 
 
-def make_lock(*packages: str) -> Lock:
+def make_lock(*packages: str, **more: Any) -> Lock:
     locked = [
         LockedPackage(name=name, version=version, file="")
         for name, _, version in (p.partition("==") for p in packages)
@@ -40,6 +42,7 @@ def make_lock(*packages: str) -> Lock:
         base=LockedBase(reference="debian:bookworm-slim"),
         python=LockedPython(version="3.12.1", source="managed", request="3.12.1"),
         packages=tuple(locked),
+        **more,
     )
 
 
@@ -99,6 +102,18 @@ def test_kernels_follow_what_is_locked() -> None:
         (("tensorflow-cpu==2.20", "nvidia-cublas-cu12==12.8"), None, []),
         (("jax==0.6", "jaxlib==0.6"), None, []),
         (("jax==0.6", "jax-cuda12-plugin==0.6"), None, ["jax on the GPU"]),
+        (("cupy-cuda12x==13.6.0",), None, ["cupy on the GPU"]),
+        (("cupy-cuda102==12.3.0",), None, ["cupy on the GPU"]),
+        (("cupy==13.6.0",), "12.8", ["cupy on the GPU"]),
+        (("cupy-rocm-5-0==13.6.0",), None, []),
+        (("tensorflow-gpu==2.1.0",), "10.1", ["tensorflow on the GPU"]),
+        (("tensorflow-gpu==1.15.5",), "10.0", ["tensorflow on the GPU"]),
+        (("tensorflow-gpu==1.14.0",), "10.0", []),
+        (
+            ("torch==2.8.0+cu128", "cupy-cuda12x==13.6.0"),
+            None,
+            ["torch on the GPU", "cupy on the GPU"],
+        ),
     ],
 )
 def test_a_gpu_check_for_builds_that_can_use_one(
@@ -127,3 +142,73 @@ def test_gpu_required_makes_the_check_required_and_points_at_the_spec() -> None:
 @pytest.mark.parametrize(("smoke", "cuda"), [(Smoke(gpu="required"), None), (Smoke(), Cuda(version="12.8"))])
 def test_without_a_framework_the_driver_itself_is_asked(smoke: Smoke, cuda: Cuda | None) -> None:
     assert names(make_spec(smoke, cuda), make_lock("rich==1")) == ["CUDA driver"]
+
+
+@pytest.mark.parametrize(
+    ("version", "uses", "gpu"),
+    [
+        ("1.12.1", ["torch 1.12.1 (CUDA 10.2)"], ["torch on the GPU"]),
+        ("1.12.1", ["CUDA 12.8 of the image"], []),
+        ("1.12.1", [], []),
+        ("1.12.1+cpu", ["torch 1.12.1 (CUDA 10.2)"], []),
+        ("2.8.0", ["torch 2.8.0 (CUDA 12.8)"], []),
+    ],
+)
+def test_wheels_of_torch_1_carry_cuda_inside(version: str, uses: list[str], gpu: list[str]) -> None:
+    """From torch 2 on CUDA comes as wheels of its own: none locked, none there."""
+    lock = make_lock(f"torch=={version}", gpu={"uses": [{"component": use, "cuda": ""} for use in uses]})
+    assert [check.name for check in plan_checks(make_spec(), lock) if check.gpu] == gpu
+
+
+def test_old_tensorflow_is_left_to_the_driver() -> None:
+    spec, lock = make_spec(cuda=Cuda(version="10.0")), make_lock("tensorflow-gpu==1.14.0")
+    assert names(spec, lock) == ["CUDA driver"]
+
+
+@pytest.mark.parametrize(
+    ("cuda", "base", "lock", "found"),
+    [
+        (Cuda(version="12.8", flavour="devel"), None, {}, True),
+        (Cuda(version="12.8"), None, {"cuda": {"reference": "nvidia/cuda:12.8.1-devel-ubuntu22.04"}}, True),
+        (Cuda(version="12.8"), None, {"cuda": {"reference": "nvidia/cuda:12.8.1-base-ubuntu22.04"}}, False),
+        (None, "nvidia/cuda:12.8.1-cudnn-devel-ubuntu22.04", {}, True),
+        (None, "some/cuda-thing:1", {}, False),
+        (None, "alpine-devel:1", {}, False),
+        # The flavour is of the image that `cuda` chooses; the user's own base is what its name says.
+        (Cuda(version="12.8", flavour="devel"), "debian:bookworm-slim", {}, False),
+    ],
+)
+def test_nvcc_is_tried_where_the_base_has_it(
+    cuda: Cuda | None, base: str | None, lock: dict[str, Any], found: bool
+) -> None:
+    made = make_lock("rich==1", **lock)
+    if base:
+        made = replace(made, base=LockedBase(reference=base))
+    spec = replace(make_spec(cuda=cuda), base=base)
+    checks = {check.name: check for check in plan_checks(spec, made)}
+    assert [name for name in checks if "nvcc" in name] == (
+        ["nvcc compiles", "nvcc on the GPU"] if found else []
+    )
+    if found:
+        assert checks["nvcc compiles"].argv[3:] == ("cpu",)
+        assert (checks["nvcc compiles"].gpu, checks["nvcc on the GPU"].gpu) == (False, True)
+
+
+def test_compiling_alone_is_no_gpu_check() -> None:
+    """With `gpu: none` nvcc still compiles, and what would run is skipped."""
+    spec = make_spec(Smoke(gpu="none", timeout=9), Cuda(version="12.8", flavour="devel"))
+    checks = {check.name: check for check in plan_checks(spec, make_lock())}
+    assert (checks["nvcc compiles"].skip, checks["nvcc compiles"].timeout) == ("", 9)
+    assert checks["nvcc on the GPU"].skip == "smoke.gpu is none"
+
+
+def test_every_gpu_check_is_required_and_knows_the_line() -> None:
+    spec = make_spec(Smoke(gpu="required"), Cuda(version="12.8", flavour="devel"))
+    checks = plan_checks(spec, make_lock("torch==2.8.0+cu128", "cupy-cuda12x==13.6.0"))
+    found = [(check.name, check.path, check.line) for check in checks if check.gpu and check.required]
+    assert found == [
+        ("torch on the GPU", "smoke.gpu", 4),
+        ("cupy on the GPU", "smoke.gpu", 4),
+        ("nvcc on the GPU", "smoke.gpu", 4),
+    ]
+    assert not [check for check in checks if check.required and not check.gpu]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,9 +25,11 @@ GIB = 1024**3
 class FixedSandboxes:
     """Stand-in engine: each command gets the next of the given answers; sandboxes are counted."""
 
-    def __init__(self, *answers: Ran | Exception, gpu: str = "") -> None:
+    def __init__(self, *answers: Ran | Exception, gpu: str = "", hint: str = "", way: Any = None) -> None:
         self.answers = list(answers)
-        self.no_gpu = gpu
+        self.no_gpu, self.hint = gpu, hint
+        self.refused = 0
+        self.gpu_way = way
         self.opened: list[bool] = []
         self.closed: list[bool] = []
         self.asked: list[tuple[tuple[str, ...], float]] = []
@@ -35,7 +38,8 @@ class FixedSandboxes:
     def sandbox(self, image: str, *, memory: int, gpu: bool = False) -> Iterator[FixedSandboxes]:
         assert (image, memory) == ("sha256:1", 2 * GIB)
         if gpu and self.no_gpu:
-            raise GpuUnavailable(self.no_gpu)
+            self.refused += 1
+            raise GpuUnavailable(self.no_gpu, hint=self.hint)
         self.opened.append(gpu)
         try:
             yield self
@@ -148,6 +152,59 @@ def test_a_gpu_check_without_gpu_is_not_run_and_fails_only_when_required() -> No
         id="smoke:0", seconds=0.0, reason="required, but not run: the engine has no GPU"
     )
     assert rows(report) == (("not run", "it", "", "the engine has no GPU (required)"),)
+
+
+def test_a_refusal_is_asked_for_once_and_says_what_to_do_where_it_counts() -> None:
+    factory = FixedSandboxes(ran(), gpu="the engine has no GPU", hint="install it")
+    report, _ = smoke(factory, check(gpu=True), check(gpu=True, required=True), check())
+    assert [row.detail for row in report.results] == [
+        "the engine has no GPU",
+        "the engine has no GPU; install it",
+        "",
+    ]
+    assert (factory.refused, factory.opened) == (1, [False])
+
+
+@pytest.mark.parametrize(
+    ("statuses", "passed", "missing", "lacking"),
+    [
+        ([], True, False, ""),
+        ([("passed", True)], True, False, ""),
+        ([("not run", False)], True, False, ""),
+        ([("not run", True)], False, True, "why"),
+        ([("passed", True), ("not run", True)], False, True, "why"),
+        ([("failed", False), ("not run", True)], False, False, "why"),
+        ([("failed", True)], False, False, ""),
+        ([("not run", False), ("failed", False)], False, False, ""),
+    ],
+)
+def test_a_missing_gpu_is_told_from_a_failure(
+    statuses: list[tuple[Any, bool]], passed: bool, missing: bool, lacking: str
+) -> None:
+    results = tuple(
+        CheckResult(name="it", kind="builtin", status=status, seconds=0, detail="why", required=required)
+        for status, required in statuses
+    )
+    report = SmokeReport(image_id="sha256:1", engine="stand-in", results=results, seconds=0)
+    assert (report.passed, report.missing_gpu, report.lacking) == (passed, missing, lacking)
+    assert to_json(report)["missing_gpu"] is missing
+
+
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        (SimpleNamespace(how="runtime", why="it is there", note=""), "the runtime nvidia (it is there)"),
+        (SimpleNamespace(how="cdi", why="a file", note="unchecked"), "CDI (a file; unchecked)"),
+        (SimpleNamespace(how="requests", why="no other", note=""), "a device request (no other)"),
+        (None, ""),
+    ],
+)
+def test_the_way_a_gpu_was_asked_for_is_told(way: Any, told: str) -> None:
+    factory = FixedSandboxes(ran(), ran(0, said("passed")), way=way)
+    report, _ = smoke(factory, check(), check("builtin", gpu=True))
+    assert (report.gpu, to_json(report)["gpu"]) == (told, told)
+    report, _ = smoke(FixedSandboxes(ran(), way=way), check())
+    assert report.gpu == ""
 
 
 def test_one_sandbox_serves_all_and_a_second_one_the_gpu() -> None:
