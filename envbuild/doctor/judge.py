@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envbuild.doctor.gpu import gpu_findings
 from envbuild.doctor.model import Diagnosis, Finding, Trouble
 from envbuild.site.urls import redact_url
 
@@ -31,6 +32,7 @@ def judge(seen: Observations) -> Diagnosis:
             *_certificates(seen),
             *_proxies(seen.site),
             *_mmdebstrap(seen),
+            *gpu_findings(seen.gpu, seen.engine),
             *(Finding(subject="site", level="warning", what=note) for note in seen.site.notes),
         )
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from envbuild.engine.model import EngineInfo
+    from envbuild.host.model import Look
     from envbuild.site.model import Site
 
 Level = Literal["ok", "warning", "problem"]
@@ -39,6 +40,40 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A program of nvidia-container-toolkit: its version, "" when it does not tell."""
+
+    name: str
+    path: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdiSpec:
+    """A file that describes devices to container engines (CDI).
+
+    kind     what it describes ("nvidia.com/gpu"), "" when it does not parse: `trouble` says why
+    devices  their names ("0", "all")
+    drivers  the versions of the NVIDIA driver whose libraries it names
+    """
+
+    path: str
+    kind: str = ""
+    devices: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuSide:
+    """All that was seen of NVIDIA's side of this machine. `tools` are those on PATH."""
+
+    look: Look
+    tools: tuple[Tool, ...] = ()
+    specs: tuple[CdiSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
     """All that was seen, before anything is said about it.
 
@@ -54,6 +89,7 @@ class Observations:
     certificates: int | Trouble | None
     base: Base | None
     mmdebstrap: str | None
+    gpu: GpuSide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

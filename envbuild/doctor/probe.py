@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from envbuild.doctor.model import Base, Disk, Observations, Trouble
+from envbuild.doctor.probe_gpu import see_gpu
 from envbuild.errors import EnvbuildError
 from envbuild.site.carry import redact, uv_environment
 
@@ -49,6 +50,7 @@ def observe(site: Site, environ: Mapping[str, str], connect: Callable[[], Engine
         engine = pool.submit(see_engine, connect)
         uv = pool.submit(see_uv, environ)
         index = pool.submit(see_index, site, environ)
+        gpu = pool.submit(see_gpu, environ)
         connected, info = engine.result()
         base = (
             see_base(connected, info.platform, site) if connected and not isinstance(info, Trouble) else None
@@ -62,6 +64,7 @@ def observe(site: Site, environ: Mapping[str, str], connect: Callable[[], Engine
             certificates=see_certificates(site.ca_bundle),
             base=base,
             mmdebstrap=shutil.which("mmdebstrap"),
+            gpu=gpu.result(),
         )
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from envbuild.doctor.judge import judge
-from envbuild.doctor.model import Base, Diagnosis, Disk, Finding, Observations, Trouble
+from envbuild.doctor.model import Base, Diagnosis, Disk, Finding, GpuSide, Observations, Trouble
 from envbuild.engine.model import EngineInfo
+from envbuild.gpu.model import NO_DRIVER, Host
+from envbuild.host.model import Look
 from envbuild.site.model import Site
 
 ENGINE = EngineInfo(
@@ -34,6 +36,7 @@ WELL = Observations(
     certificates=None,
     base=Base(reference="debian:bookworm-slim", source="registry"),
     mmdebstrap=None,
+    gpu=GpuSide(look=Look(host=Host(driver=NO_DRIVER, gpus=()))),
 )
 
 
@@ -56,6 +59,7 @@ def test_all_is_well() -> None:
         ("CA bundle", "none of your own: the usual certificates are used, nothing is carried"),
         ("proxy", "none"),
         ("mmdebstrap", "not installed: `envbuild bootstrap` cannot make base images"),
+        ("GPU", "no NVIDIA driver: images can be built here, GPU checks say 'not run'"),
     ]
     assert not any(finding.todo for finding in diagnosis.findings)
 
