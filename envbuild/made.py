@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envbuild import state
-from envbuild.errors import BuildError, EngineError, RegistryError, SmokeError
-from envbuild.events import Notice
+from envbuild.errors import (
+    BuildError,
+    EngineError,
+    GpuUnavailable,
+    PreflightRefused,
+    RegistryError,
+    SmokeError,
+)
+from envbuild.events import Notice, StepDone, StepFailed, StepStarted
 from envbuild.outcomes import ImageOutcome
 
 if TYPE_CHECKING:
@@ -22,21 +30,23 @@ if TYPE_CHECKING:
     from envbuild.engine.engine import Engine
     from envbuild.engine.model import BuiltImage
     from envbuild.lock.model import Lock
-    from envbuild.outcomes import Locked, Rendered, Request
-    from envbuild.smoke.model import SmokeReport
+    from envbuild.outcomes import ImageOptions, Locked, Rendered, Request
+    from envbuild.smoke.model import Check, SmokeReport
     from envbuild.spec.model import Spec
 
 FAILED_TAG = "failed"
 """The tag of an image that failed its smoke tests, instead of its own ones: so it can be looked into."""
 
 
-def recall_image(request: Request, *, smoke: bool) -> state.Memory | None:
+def recall_image(request: Request, *, smoke: bool, gpu: bool) -> state.Memory | None:
     """The last image of this spec, if all that it was made from is as it was, and all its names are its own.
 
     One question per name, none of which needs the docker SDK. Any doubt gives None: then the stages decide.
     """
     known = state.recall(request.spec_path, request.platform)
     if known is None or (smoke and known.report is None):
+        return None
+    if gpu and not (known.report and known.report.gpu):
         return None
     try:
         if not known.is_current(request.platform):
@@ -104,16 +114,25 @@ def _watched(locked: Locked) -> tuple[str, ...]:
     )
 
 
-def build_image(request: Request, rendered: Rendered, *, no_cache: bool) -> BuiltImage:
+def build_image(request: Request, rendered: Rendered, options: ImageOptions) -> BuiltImage:
     """Have the base, and build on it. Raises BuildError, RegistryError, EngineError."""
+    from envbuild.engine.cache import ensure_cache
     from envbuild.engine.prepare import build_request, ensure_base
     from envbuild.lock.reasons import not_installed
 
     locked = rendered.planned.locked
     engine = request.connect()
+    ensure_cache(options.cache, engine.info)
     base = ensure_base(engine, locked.lock.base, request.platform, locked.path.name, request.sink)
     spec_name = str(request.spec_path)
-    wanted = build_request(request.site, rendered.context, base, spec=spec_name, no_cache=no_cache)
+    wanted = build_request(
+        request.site,
+        rendered.context,
+        base,
+        spec=spec_name,
+        no_cache=options.no_cache,
+        cache=options.cache,
+    )
     try:
         return engine.build(rendered.context, wanted, request.sink)
     except BuildError as error:
@@ -154,26 +173,86 @@ def outcome(memory: state.Memory, *, seconds: float, up_to_date: bool) -> ImageO
     )
 
 
-def try_image(request: Request, image_id: str, spec: Spec, lock: Lock) -> SmokeReport:
-    """Run the smoke tests that spec and lock ask for."""
+def ensure_fits(request: Request, locked: Locked, *, gpu: bool) -> None:
+    """Refuse now what could not be smoke-tested later: a GPU is required, and this machine's does not do."""
+    from envbuild import fits
+
+    if not gpu and locked.spec.smoke.gpu != "required":
+        return
+    if why := fits.held_back(request, locked.lock):
+        raise PreflightRefused(
+            f"a GPU smoke test is required, and this machine cannot run the image: {why}",
+            hint=f"see why: envbuild preflight {request.spec_path}\n"
+            "make the image without that test: --smoke auto, and smoke: {gpu: auto} in the spec",
+        )
+
+
+def _checks(request: Request, spec: Spec, lock: Lock, *, gpu: bool) -> tuple[Check, ...]:
+    """What to try; GPU checks that this machine's driver or GPU cannot run are left out, with the reason."""
+    from envbuild import fits
     from envbuild.smoke.checks import plan_checks
+
+    if gpu:
+        spec = replace(spec, smoke=replace(spec.smoke, gpu="required"))
+    checks = plan_checks(spec, lock)
+    if not any(check.gpu and not check.skip for check in checks):
+        return checks
+    why = fits.held_back(request, lock)
+    return tuple(replace(check, skip=check.skip or why) if check.gpu else check for check in checks)
+
+
+def try_image(request: Request, image_id: str, spec: Spec, lock: Lock, *, gpu: bool = False) -> SmokeReport:
+    """Run the smoke tests that spec and lock ask for; `gpu`: those on a GPU must not be left out."""
     from envbuild.smoke.run import run_smoke
 
-    return run_smoke(
+    report = run_smoke(
         request.connect(),
         image_id,
-        plan_checks(spec, lock),
+        _checks(request, spec, lock, gpu=gpu),
         engine_name=_engine_name(request),
         memory=spec.smoke.memory,
         sink=request.sink,
     )
+    return _with_device_code(request, image_id, spec, lock, report)
 
 
-def try_and_name(request: Request, image_id: str, locked: Locked, *, smoke: bool) -> SmokeReport | None:
-    """Give a new image its names, if it passes its smoke tests. Raises SmokeError when it does not."""
+def _with_device_code(
+    request: Request, image_id: str, spec: Spec, lock: Lock, report: SmokeReport
+) -> SmokeReport:
+    """The report with one check more, where device code was installed: what the files themselves say."""
+    from envbuild.audit.built import check_built, needs_reading
+    from envbuild.smoke.model import CheckResult
+
+    if not needs_reading(spec, lock):
+        return report
+    begun, step = time.monotonic(), "smoke:device-code"
+    request.sink(StepStarted(id=step, stage="smoke", name="device code"))
+    status, detail = check_built(request.connect(), image_id, spec, lock)
+    seconds = time.monotonic() - begun
+    if status == "failed":
+        request.sink(StepFailed(id=step, seconds=seconds, reason=detail))
+    else:
+        said = detail if status == "passed" else f"not run: {detail}"
+        request.sink(StepDone(id=step, seconds=seconds, detail=said))
+    result = CheckResult(
+        name="device code",
+        kind="builtin",
+        status=status,
+        seconds=seconds,
+        detail=detail,
+        path="targets" if spec.targets else "",
+        line=spec.source.line(("targets",)) if spec.targets else 0,
+    )
+    return replace(report, results=(*report.results, result), seconds=report.seconds + seconds)
+
+
+def try_and_name(
+    request: Request, image_id: str, locked: Locked, *, smoke: bool, gpu: bool = False
+) -> SmokeReport | None:
+    """Give a new image its names, if it passes its smoke tests. Raises SmokeError, GpuUnavailable."""
     engine = request.connect()
     with _never_nameless(engine, image_id):
-        report = try_image(request, image_id, locked.spec, locked.lock) if smoke else None
+        report = try_image(request, image_id, locked.spec, locked.lock, gpu=gpu) if smoke else None
         if report and not report.passed:
             raise _refusal(request, image_id, locked.spec, report)
         for reference in locked.spec.image.references:
@@ -194,16 +273,20 @@ def _never_nameless(engine: Engine, image_id: str) -> Iterator[None]:
         raise
 
 
-def _refusal(request: Request, image_id: str, spec: Spec, report: SmokeReport) -> SmokeError:
+def _refusal(request: Request, image_id: str, spec: Spec, report: SmokeReport) -> SmokeError | GpuUnavailable:
     """The error for an image that failed; it is called `…:failed`, and the last good one keeps its names."""
     taken = FAILED_TAG in spec.image.tags
     reference = f"{spec.image.repository}:{FAILED_TAG}{'-smoke' if taken else ''}"
     request.connect().tag(image_id, reference)
-    bad = report.count("failed") or report.count("not run")
-    kept = ", ".join(spec.image.references)
+    kept = f"the image is kept as {reference}, and {', '.join(spec.image.references)} was not touched"
+    if report.missing_gpu:
+        return GpuUnavailable(
+            f"smoke.gpu is required, and no GPU could be had: {report.lacking}; {kept}",
+            report=report,
+            hint="make the image where there is a GPU (envbuild doctor), or say smoke: {gpu: auto}",
+        )
     return SmokeError(
-        f"{bad} of {len(report.results)} smoke tests did not pass;"
-        f" the image is kept as {reference}, and {kept} was not touched",
+        f"{report.count('failed')} of {len(report.results)} smoke tests did not pass; {kept}",
         report=report,
         hint=f"look inside: docker run --rm -it --entrypoint sh {reference}",
     )

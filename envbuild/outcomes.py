@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envbuild.engine.cache import NO_CACHE, Cache
 from envbuild.events import Sink, ignore
 
 if TYPE_CHECKING:
@@ -47,12 +48,18 @@ class LockOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageOptions:
-    """How an image is made: `force` repeats all stages though nothing changed, `no_cache` all steps, too."""
+    """How an image is made: `force` repeats all stages though nothing changed, `no_cache` all steps, too.
+
+    gpu    its smoke tests on a GPU must not be left out, whatever the spec says
+    cache  which registries' caches the build uses, and whether it leaves one
+    """
 
     lock: LockOptions = field(default_factory=LockOptions)
     smoke: bool = True
+    gpu: bool = False
     force: bool = False
     no_cache: bool = False
+    cache: Cache = NO_CACHE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

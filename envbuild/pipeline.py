@@ -99,21 +99,22 @@ def image(request: Request, options: ImageOptions) -> ImageOutcome:
     busy = Notice(level="info", text="another envbuild works on this spec; waiting for it")
     with state.alone(request.spec_path, on_wait=lambda: request.sink(busy)):
         anew = options.force or options.no_cache
-        if not anew and (known := made.recall_image(request, smoke=options.smoke)):
+        if not anew and (known := made.recall_image(request, smoke=options.smoke, gpu=options.gpu)):
             return made.outcome(known, seconds=time.monotonic() - begun, up_to_date=True)
         rendered = render(request, options.lock)
         locked = rendered.planned.locked
+        made.ensure_fits(request, locked, gpu=options.gpu)
         fingerprint = made.taken_from(request, locked)
-        built = made.build_image(request, rendered, no_cache=options.no_cache)
-        report = made.try_and_name(request, built.id, locked, smoke=options.smoke)
+        built = made.build_image(request, rendered, options)
+        report = made.try_and_name(request, built.id, locked, smoke=options.smoke, gpu=options.gpu)
         known = made.remember_image(request, locked, built, report, fingerprint=fingerprint)
         return made.outcome(known, seconds=time.monotonic() - begun, up_to_date=False)
 
 
-def smoke(request: Request, target: str) -> SmokeReport:
+def smoke(request: Request, target: str, *, gpu: bool = False) -> SmokeReport:
     """Smoke-test an image again: the one of a spec, or any of envbuild's. Raises EngineError, UsageError."""
     from envbuild import made
     from envbuild.smoke.subject import find_subject
 
     image_id, spec, locked = find_subject(request.connect(), target)
-    return made.try_image(request, image_id, spec, locked)
+    return made.try_image(request, image_id, spec, locked, gpu=gpu)

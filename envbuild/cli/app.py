@@ -8,7 +8,26 @@ from typing import Annotated
 import typer
 
 from envbuild import __version__
-from envbuild.cli.commands import bootstrap, doctor, image, init, lock, plan, render, schema, smoke
+from envbuild.cli.commands import (
+    bootstrap,
+    diff,
+    doctor,
+    gpu_audit,
+    image,
+    init,
+    inspect,
+    load,
+    lock,
+    plan,
+    preflight,
+    pull,
+    push,
+    render,
+    reproduce,
+    save,
+    schema,
+    smoke,
+)
 from envbuild.cli.conclude import conclude
 from envbuild.cli.errors import USAGE
 from envbuild.cli.options import examples
@@ -30,7 +49,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _module in (init, lock, plan, render, image, smoke, bootstrap, schema, doctor):
+_MODULES = (
+    *(init, lock, plan, render, image, smoke, preflight, gpu_audit),
+    *(push, inspect, diff, pull, reproduce, save, load),
+    *(bootstrap, schema, doctor),
+)
+for _module in _MODULES:
     app.command(name=_module.NAME, epilog=_module.EPILOG)(_module.command)
 
 

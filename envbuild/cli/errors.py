@@ -26,6 +26,7 @@ _CODES: tuple[tuple[type[errors.EnvbuildError], int], ...] = (
     (errors.SmokeError, SMOKE),
     (errors.RegistryError, REGISTRY),
     (errors.EngineError, ENGINE),
+    (errors.PreflightRefused, PREFLIGHT),
 )
 
 # What a file system says for reasons that are the user's to mend: not writable, full, read-only, over quota.

@@ -25,6 +25,14 @@ PlatformOption = Annotated[
         metavar="linux/amd64|linux/arm64",
     ),
 ]
+ShownPlatform = Annotated[
+    Platform | None,
+    typer.Option(
+        "--platform",
+        help="The image for this platform; without it this machine's own, or else the only one there is.",
+        metavar="linux/amd64|linux/arm64",
+    ),
+]
 Engine = Annotated[
     str | None,
     typer.Option(
@@ -45,6 +53,26 @@ Locked = Annotated[
     bool,
     typer.Option(
         "--locked", help="Refuse a missing or stale lock (exit code 4) instead of making it anew; for CI."
+    ),
+]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="RULE",
+        help="Override a rule of preflight, named as its message does; may be repeated.",
+    ),
+]
+NoSmoke = Annotated[bool, typer.Option("--no-smoke", help="Leave the smoke tests out.")]
+Force = Annotated[
+    bool, typer.Option("--force", "-f", help="Smoke-test it again even if nothing changed since it passed.")
+]
+To = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--to",
+        metavar="REF",
+        help="Where to push: a repository (with all of image.tags) or one tag of it. May be repeated.",
     ),
 ]
 AllowUnpinned = Annotated[

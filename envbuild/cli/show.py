@@ -54,4 +54,6 @@ def show_report(report: SmokeReport, *, as_json: bool, quiet: bool) -> None:
             emit(f"output of {result.name}:")
             for line in result.output:
                 emit(f"  | {line}")
+    if report.gpu:
+        emit(f"GPU asked for by {report.gpu}")
     emit(f"smoke: {forms.summary(report)}")

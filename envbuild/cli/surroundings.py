@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envbuild.errors import EnvbuildError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from envbuild.engine.engine import Engine
@@ -77,6 +77,17 @@ def connector(engine: str | None, site: Site) -> Callable[[], Engine]:
         )
 
     return connect
+
+
+def rules(names: Sequence[str] | None) -> tuple[str, ...]:
+    """The rules that `--accept` names. Raises UsageError for what is none."""
+    from envbuild.spec.grammar import rule
+    from envbuild.spec.words import Bad
+
+    try:
+        return tuple(rule(name) for name in names or ())
+    except Bad as error:
+        raise UsageError(f"--accept: {error.what}", hint=error.todo) from error
 
 
 def request(

@@ -18,17 +18,22 @@ PACKAGE = ROOT / "envbuild"
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__"}),
     frozenset({"errors", "events", "images", "files"}),
-    frozenset({"facts"}),
-    frozenset({"site"}),
+    frozenset({"facts", "fatbin", "names"}),
+    frozenset({"logins", "site"}),
     frozenset({"spec"}),
+    frozenset({"gpu"}),
     frozenset({"lock"}),
     frozenset({"plan"}),
     frozenset({"render"}),
-    frozenset({"engine"}),
-    frozenset({"bootstrap", "smoke"}),
+    frozenset({"engine", "registry"}),
+    frozenset({"audit", "bootstrap", "compare", "host", "smoke"}),
+    frozenset({"remote"}),
     frozenset({"outcomes", "state", "doctor"}),
+    frozenset({"archive", "publish", "subjects"}),
+    frozenset({"fits"}),
     frozenset({"made"}),
     frozenset({"pipeline"}),
+    frozenset({"reproduce"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -39,12 +44,30 @@ PURE = (
     "errors.py",
     "events.py",
     "images.py",
+    "names.py",
     "outcomes.py",
+    "facts/*.py",
+    "gpu/*.py",
     "plan/*.py",
     "render/*.py",
     "lock/drift.py",
+    "remote/history.py",
     "smoke/checks.py",
+    "compare/*.py",
+    "doctor/gpu.py",
     "doctor/judge.py",
+    "doctor/usable.py",
+    "engine/gpu.py",
+    "engine/gpu_errors.py",
+    "host/judge.py",
+    "host/trouble.py",
+    "registry/challenge.py",
+    "registry/pace.py",
+    "registry/parse.py",
+    "registry/platforms.py",
+    "registry/proxies.py",
+    "registry/refusals.py",
+    "registry/write.py",
     "*/model.py",
 )
 NOT_PURE = {"render/templates.py", "render/copies.py", "render/write.py", "render/compiled.py"}
@@ -56,6 +79,7 @@ WORLD = {
     "time",
     "datetime",
     "requests",
+    "urllib3",
     "http",
     "urllib.request",
     "random",
@@ -190,15 +214,25 @@ def test_only_the_engine_imports_docker() -> None:
     assert importers <= {"engine"}
 
 
-def test_docker_is_never_imported_with_a_module() -> None:
-    """docker costs 0.1 s and more: only functions import it, so that who does not build does not pay."""
+def test_only_the_registry_imports_urllib3() -> None:
+    importers = {
+        name_of(path)
+        for path in modules()
+        for item in imports_of(path)
+        if item.module.split(".")[0] == "urllib3"
+    }
+    assert importers == {"registry/wire.py"}
+
+
+def test_docker_and_urllib3_are_never_imported_with_a_module() -> None:
+    """They cost 0.1 s and more: only functions import them, so that who does not build does not pay."""
     early = []
     for path in modules():
         for node in tree_of(path).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module]
-            early += [name_of(path) for name in names if name.split(".")[0] == "docker"]
+            early += [name_of(path) for name in names if name.split(".")[0] in {"docker", "urllib3"}]
     assert not early
 
 

@@ -55,7 +55,8 @@ def test_documents_name_only_commands_that_exist(document: Path) -> None:
     from envbuild.cli.app import app
 
     commands = set(get_command(app).commands)  # type: ignore[attr-defined]  # typer's app is a group
-    named = set(re.findall(r"(?:^|\$ |&& |; )envbuild ([a-z]+)", code_of(document.read_text()), re.MULTILINE))
+    typed = r"(?:^|\$ |&& |; )envbuild ([a-z][a-z-]*)"
+    named = set(re.findall(typed, code_of(document.read_text()), re.MULTILINE))
     assert named <= commands
 
 

@@ -14,8 +14,9 @@ EPILOG = examples(
 def command(engine: Engine = None, json: Json = False) -> int:
     """Look this machine over, and say how to mend it.
 
-    Looks at engine, disks, uv, package index, base image and certificates.
-    Exit code 8 when something is wrong that would stop a build; warnings leave it 0.
+    Looks at engine, disks, uv, package index, base image and certificates; and at the NVIDIA driver, the GPUs
+    with what they can use, and how containers get them. Exit code 8 when something is wrong that would stop a
+    build or a GPU check; warnings leave it 0. A machine without a GPU is fine.
     """
     from envbuild.cli.errors import ENGINE, OK
     from envbuild.cli.output import emit, emit_json, emit_table

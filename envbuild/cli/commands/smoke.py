@@ -19,6 +19,9 @@ def command(
     target: Annotated[
         str, typer.Argument(metavar="SPEC|IMAGE", help="A spec, or an image made by envbuild.")
     ] = "spec.yml",
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Fail unless the checks on a GPU ran, whatever the spec says.")
+    ] = False,
     platform: PlatformOption = None,
     engine: Engine = None,
     json: Json = False,
@@ -27,16 +30,21 @@ def command(
 ) -> int:
     """Run the smoke tests of an image again.
 
-    They run without network, rights or a writable root. Exit code 6 when one fails.
+    They run without network, rights or a writable root. Exit code 6 when one fails, 8 when all that is amiss
+    is a GPU that the spec requires.
     """
     from envbuild import pipeline
-    from envbuild.cli.errors import OK, SMOKE
+    from envbuild.cli.errors import ENGINE, OK, SMOKE
     from envbuild.cli.progress import progress
     from envbuild.cli.show import show_report
     from envbuild.cli.surroundings import current_site, redactor, request
 
     site = current_site()
     with progress(redactor(site), json=json, quiet=quiet, verbose=verbose) as sink:
-        report = pipeline.smoke(request(Path(target), site, sink, platform=platform, engine=engine), target)
+        report = pipeline.smoke(
+            request(Path(target), site, sink, platform=platform, engine=engine), target, gpu=gpu
+        )
     show_report(report, as_json=json, quiet=quiet)
+    if report.missing_gpu:
+        return ENGINE
     return OK if report.passed else SMOKE

@@ -129,7 +129,7 @@ class LiveRenderer:
                 self._running[event.id] = _Running(event.stage, one_line(event.name), self._clock())
             case StepProgress():
                 if step := self._running.get(event.id):
-                    step.moved = amount(event)
+                    step.moved = amount(event, self._clock() - step.begun)
             case StepLog():
                 return self._take_log(event)
             case StepDone():

@@ -16,9 +16,12 @@ def ending(event: StepDone) -> str:
     return f"{how}, {event.detail}" if event.detail else how
 
 
-def amount(event: StepProgress) -> str:
-    """How far a step is: `3.4 MB of 120 MB (3%)`, or `3.4 MB` when nobody knows the total."""
+def amount(event: StepProgress, seconds: float = 0.0) -> str:
+    """How far a step is: `3.4 MB of 120 MB (3%)`, or `3.4 MB` when nobody knows the total; with the bytes per
+    second so far, once it has lasted for a second.
+    """
+    rate = f", {human_size(round(event.current / seconds))}/s" if seconds >= 1 and event.current > 0 else ""
     if event.total <= 0:
-        return human_size(event.current)
+        return f"{human_size(event.current)}{rate}"
     share = min(100, 100 * event.current // event.total)
-    return f"{human_size(event.current)} of {human_size(event.total)} ({share}%)"
+    return f"{human_size(event.current)} of {human_size(event.total)} ({share}%){rate}"

@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-COMMANDS = ("init", "lock", "plan", "render", "image", "smoke", "bootstrap", "schema", "doctor")
+COMMANDS = (
+    *("init", "lock", "plan", "render", "image", "smoke", "preflight", "gpu-audit"),
+    *("push", "inspect", "diff", "pull", "reproduce", "save", "load"),
+    *("bootstrap", "schema", "doctor"),
+)
 LEAVE_OUT = "hint: leave it out: a container engine builds the image\n"
 
 
@@ -186,7 +190,7 @@ def test_a_closed_pipe_is_quiet(envbuild: Shell) -> None:
 
 def test_completion(envbuild: Shell) -> None:
     out, _ = envbuild(_ENVBUILD_COMPLETE="complete_bash", COMP_WORDS="envbuild i", COMP_CWORD="1")
-    assert out.split() == ["init", "image"]
+    assert out.split() == ["init", "image", "inspect"]
     out, _ = envbuild("--show-completion", "bash")
     assert "_ENVBUILD_COMPLETE=complete_bash" in out
 

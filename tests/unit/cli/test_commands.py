@@ -40,9 +40,11 @@ class FixedVerb:
     def __init__(self, answer: object) -> None:
         self.answer = answer
         self.asked: list[tuple[Any, ...]] = []
+        self.options: list[dict[str, object]] = []
 
-    def __call__(self, request: Request, *arguments: object) -> object:
+    def __call__(self, request: Request, *arguments: object, **options: object) -> object:
         self.asked.append((request, *arguments))
+        self.options.append(options)
         request.sink(StepStarted(id="1", stage="build", name="apt"))
         request.sink(StepDone(id="1", seconds=1))
         request.sink(Notice(level="warning", text="not pinned"))
@@ -96,6 +98,19 @@ def test_image_options(fixed: Fix) -> None:
     assert options == ImageOptions(lock=lock, smoke=False, no_cache=True, force=True)
 
 
+def test_image_smoke_choices(fixed: Fix, capsys: pytest.CaptureFixture[str]) -> None:
+    verb = fixed("image", OUTCOME)
+    for choice in ("auto", "gpu", "none"):
+        assert run(["image", "--smoke", choice]) == 0
+    assert [(options.smoke, options.gpu) for _, options in verb.asked] == [
+        (True, False),
+        (True, True),
+        (False, False),
+    ]
+    assert run(["image", "--smoke", "gpu", "--no-smoke"]) == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
 def test_image_quiet(fixed: Fix, capsys: pytest.CaptureFixture[str]) -> None:
     fixed("image", OUTCOME)
     run(["image", "-q"])
@@ -144,6 +159,7 @@ def test_smoke(fixed: Fix, capsys: pytest.CaptureFixture[str]) -> None:
     verb = fixed("smoke", GOOD)
     assert run(["smoke", "dl:latest"]) == 0
     assert verb.asked[0][1] == "dl:latest"
+    assert verb.options == [{"gpu": False}]
     assert capsys.readouterr().out.endswith("smoke: 1 passed in 0.4 s\n")
     fixed("smoke", BAD)
     assert run(["smoke", "--json"]) == 6

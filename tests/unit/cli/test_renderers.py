@@ -136,6 +136,20 @@ def test_live_draws_running_steps_with_progress_and_log() -> None:
     ]
 
 
+def test_live_tells_the_rate_once_a_step_has_lasted() -> None:
+    now = [100.0]
+    renderer = LiveRenderer(console(io.StringIO()), clock=lambda: now[0])
+    renderer(StepStarted(id="l", stage="push", name="layer"))
+    for now[0], current, moved in (
+        (100.5, 1_000_000, "1.0 MB of 40.0 MB (2%)"),
+        (104.0, 20_000_000, "20.0 MB of 40.0 MB (50%), 5.0 MB/s"),
+    ):
+        renderer(StepProgress(id="l", current=current, total=40_000_000))
+        still = io.StringIO()
+        console(still).print(renderer.draw())
+        assert moved in still.getvalue()
+
+
 def test_live_never_outgrows_the_screen() -> None:
     stream = io.StringIO()
     renderer = LiveRenderer(console(stream, height=12), clock=lambda: 0.0)
