@@ -9,6 +9,7 @@ import docker
 import pytest
 from support.commandline import CommandLine
 from support.projects import Family, Project
+from support.second import Second, second_engine
 
 from envbuild.engine.connect import connect
 from envbuild.engine.engine import Engine
@@ -61,6 +62,13 @@ def family(
     yield Family(name, (folder / f"pylock.{name}.toml").read_bytes())
     for image in api.images(filters={"label": f"dev.envbuild.name={name}"}):
         api.remove_image(image["Id"], force=True)
+
+
+@pytest.fixture(scope="module")
+def second() -> Iterator[Second]:
+    """An engine beside the first, with a store of its own: a colleague's machine."""
+    with second_engine() as started:
+        yield started
 
 
 @pytest.fixture

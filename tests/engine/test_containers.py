@@ -151,7 +151,7 @@ def test_a_gpu_that_is_not_there(engine: Engine, base_image: str) -> None:
     if "nvidia" in engine.info.runtimes:
         pytest.skip("this engine has the NVIDIA runtime")
     with (
-        pytest.raises(GpuUnavailable, match=r"^the engine gives no GPU: starting a sandbox of "),
+        pytest.raises(GpuUnavailable, match=r"^the engine gives no GPU: it has neither "),
         engine.sandbox(base_image, memory=64 * MIB, gpu=True, idle=IDLE),
     ):
         pass

@@ -37,6 +37,7 @@ def no_tour_left(engine_url: str) -> Iterator[None]:
 @pytest.mark.usefixtures("base_image", "no_tour_left")
 def test_every_command_of_the_tour_does_what_the_readme_says(tmp_path: Path) -> None:
     folder = tmp_path
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")  # the tour begins in the checkout
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "XDG_STATE_HOME": str(tmp_path / "state")}
     for line in tour():

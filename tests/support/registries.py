@@ -43,8 +43,11 @@ class Registry:
 
 
 @contextlib.contextmanager
-def docker_registry(folder: Path, *, login: bool) -> Iterator[Registry]:
-    """Debian's docker-registry on a free port, with basic auth if `login`. Raises DidNotStart."""
+def docker_registry(folder: Path, *, login: bool, deletes: bool = False) -> Iterator[Registry]:
+    """Debian's docker-registry on a free port, with basic auth if `login`. Raises DidNotStart.
+
+    Its blobs and tags lie in `folder`/data.
+    """
     program = shutil.which("docker-registry")
     if not program:
         raise DidNotStart("docker-registry is not installed")
@@ -53,7 +56,7 @@ def docker_registry(folder: Path, *, login: bool) -> Iterator[Registry]:
     config = {
         "version": 0.1,
         "log": {"level": "warn"},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": deletes}},
         "http": {"addr": f"127.0.0.1:{port}"},
     }
     if login:
@@ -151,6 +154,9 @@ class _TokenServer(http.server.ThreadingHTTPServer):
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.token = "a-token-of-the-test"
         self.asked: list[str] = []
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients hang up when they have what they want."""
 
 
 @contextlib.contextmanager
