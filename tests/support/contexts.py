@@ -51,6 +51,11 @@ class Recorder:
     def lines(self) -> list[str]:
         return [event.line for event in self.events if isinstance(event, StepLog)]
 
+    def seconds(self) -> dict[str, float]:
+        """Step name → how long it took, for those that ended well."""
+        names = self.names()
+        return {names[event.id]: event.seconds for event in self.events if isinstance(event, StepDone)}
+
     def cached(self) -> dict[str, bool]:
         """Step name → whether it came from the cache, for those that ended well."""
         names = self.names()

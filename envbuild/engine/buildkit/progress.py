@@ -1,6 +1,7 @@
 """BuildKit's trace messages → tracked steps. Pure but for the tracker's sink.
 
-Engine-internal steps are not shown unless they fail; a step taken up again is a new one.
+Engine-internal steps are not shown unless they fail. A base that the engine has not used yet is looked up,
+then laid: two takes of one vertex, shown as one step. Any other step taken up again is a new one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Progress:
     def __init__(self, tracker: Tracker, place: Callable[[str], Place | None]) -> None:
         self._tracker = tracker
         self._place = place
+        self._looked_up: dict[str, float] = {}  # bases that may be taken up again → seconds so far
 
     def feed(self, response: StatusResponse) -> None:
         """Take one piece of the trace."""
@@ -41,6 +43,8 @@ class Progress:
 
     def _vertex(self, vertex: Vertex) -> None:
         step = self._tracker.get(vertex.digest) or self._tracker.add(vertex.digest, self._new(vertex.name))
+        if vertex.started is not None and step.shown and step.place.keyword != "FROM":
+            self._lay()
         if vertex.started is not None and vertex.completed is None:
             self._tracker.start(step)
         elif vertex.completed is not None and not step.ended:
@@ -56,15 +60,26 @@ class Progress:
         )
 
     def _end(self, step: Tracked, vertex: Vertex, completed: float) -> None:
-        seconds = max(0.0, completed - (vertex.started or completed))
+        seconds = max(0.0, completed - (vertex.started or completed)) + self._looked_up.pop(
+            vertex.digest, 0.0
+        )
         step.error = vertex.error
         stopped = is_stopped(vertex.error)
         step.shown = step.shown or bool(vertex.error and not stopped)
         self._tracker.start(step)
         if vertex.error:
             self._tracker.failed(step, "stopped" if stopped else short_reason(vertex.error), seconds=seconds)
+        elif step.place.keyword == "FROM" and not vertex.cached:
+            self._looked_up[vertex.digest] = seconds
         else:
             self._tracker.done(step, seconds=seconds, cached=vertex.cached)
+
+    def _lay(self) -> None:
+        """What follows has begun: the bases are laid."""
+        for digest, seconds in self._looked_up.items():
+            if step := self._tracker.get(digest):
+                self._tracker.done(step, seconds=seconds)
+        self._looked_up.clear()
 
 
 def culprit(tracker: Tracker, final: str) -> Tracked | None:

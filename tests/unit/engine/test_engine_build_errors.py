@@ -82,9 +82,14 @@ def vertex(name: str, **changes: object) -> Vertex:
     return Vertex(digest=f"sha256:{name}", name=name, **{**values, **changes})  # type: ignore[arg-type]
 
 
+def _placed(name: str) -> Place | None:
+    keyword = name.partition(" ")[0]
+    return Place(title=name, keyword=keyword) if keyword in {"FROM", "RUN"} else None
+
+
 def feed(seen: Recorder, *responses: StatusResponse) -> Tracker:
     tracker = Tracker("b", seen)
-    progress = Progress(tracker, lambda name: Place(title=name) if name.startswith("RUN") else None)
+    progress = Progress(tracker, _placed)
     for response in responses:
         progress.feed(response)
     return tracker
@@ -126,6 +131,40 @@ def test_a_vertex_that_is_taken_up_again_is_a_step_of_its_own() -> None:
     )
     seen.check()
     assert seen.started() == ["RUN a", "RUN a"]
+
+
+def test_a_base_that_is_looked_up_and_then_laid_is_one_step() -> None:
+    seen = Recorder()
+    feed(
+        seen,
+        status(vertex("FROM x", started=1.0, completed=1.25), vertex("FROM y", started=1.0, completed=1.0)),
+        status(vertex("FROM x", started=2.0), vertex("FROM y", started=2.0, completed=2.0)),
+        status(vertex("FROM x", started=2.0, completed=5.0)),
+        status(vertex("RUN a", started=5.0)),
+        status(vertex("RUN a", started=5.0, completed=6.0)),
+    )
+    seen.check()
+    assert seen.started() == ["FROM x", "FROM y", "RUN a"]
+    assert seen.seconds() == {"FROM x": 3.25, "FROM y": 0.0, "RUN a": 1.0}
+
+
+def test_a_base_that_the_engine_has_used_before_ends_at_once() -> None:
+    seen = Recorder()
+    feed(seen, status(vertex("FROM x", started=1.0, completed=1.0, cached=True)))
+    seen.check()
+    assert seen.cached() == {"FROM x": True}
+
+
+def test_a_base_that_could_not_be_laid_has_failed_once() -> None:
+    seen = Recorder()
+    feed(
+        seen,
+        status(vertex("FROM x", started=1.0, completed=1.0)),
+        status(vertex("FROM x", started=2.0, completed=3.0, error="disk full")),
+    )
+    seen.check()
+    assert seen.started() == ["FROM x"]
+    assert list(seen.failed()) == ["FROM x"]
 
 
 def test_cached_and_hidden_steps() -> None:
