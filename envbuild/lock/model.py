@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envbuild.conda.model import CondaRecord
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedBase:
@@ -49,15 +51,16 @@ class LockedBase:
 class LockedPython:
     """Which Python the environment stands on.
 
-    source   base: in the base image already; apt: the distribution's package; managed: uv's own build
+    source   base: in the base image already; apt: the distribution's package; managed: uv's own build;
+             conda: one of the conda packages
     version  X.Y.Z when known, else X.Y
-    request  what is asked of uv: an absolute path (base, apt) or `3.12.16` (managed)
+    request  what is asked of uv: an absolute path (base, apt, conda) or `3.12.16` (managed)
     packages the apt packages that bring it (source apt), with exact versions in `Lock.apt`
     reason   one sentence, for people
     """
 
     version: str
-    source: Literal["base", "apt", "managed"]
+    source: Literal["base", "apt", "managed", "conda"]
     request: str
     packages: tuple[str, ...] = ()
     reason: str = ""
@@ -92,6 +95,7 @@ class Lock:
     inputs     the parts of the spec that it answers, canonical and JSON-like: `drift` compares them
     document   the whole PEP 751 document as parsed from TOML (`packages` in it are handed to uv unchanged)
     packages   the same packages, as the planner wants them, sorted by name
+    conda      conda packages, sorted by name; () when the spec has no `conda`
     cuda       what the CUDA choice was and why, as strings; empty when the spec has none
     gpu        what it needs of a GPU machine and how that was found, as `gpu.labels.needs_data` says it
     tools      versions of the tools that made it: `{"envbuild": …, "uv": …}`
@@ -107,6 +111,7 @@ class Lock:
     apt: tuple[LockedApt, ...] = ()
     apt_resolved: bool = True
     packages: tuple[LockedPackage, ...] = ()
+    conda: tuple[CondaRecord, ...] = ()
     cuda: Mapping[str, str] = field(default_factory=dict)
     gpu: Mapping[str, Any] = field(default_factory=dict)
     tools: Mapping[str, str] = field(default_factory=dict)

@@ -41,7 +41,7 @@ class PythonLayer:
     `request` is a path in the image, or a version that uv installs.
     """
 
-    source: Literal["base", "apt", "managed"]
+    source: Literal["base", "apt", "managed", "conda"]
     version: str
     request: str
     why: str

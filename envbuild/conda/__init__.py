@@ -1,0 +1,1 @@
+"""conda packages: channels and wishes in, locked records out. Only this room knows py-rattler."""
