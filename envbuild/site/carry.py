@@ -67,7 +67,8 @@ def build_secrets(site: Site) -> dict[str, bytes]:
     """Secrets for network steps of a build, by id; an id is absent when there is nothing to say.
 
     `envbuild_site` is a POSIX sh file of `export NAME=value` lines, `envbuild_ca` a PEM file.
-    ENVBUILD_APT_MIRRORS holds `FROM=TO` pairs of URL prefixes, separated by spaces.
+    ENVBUILD_APT_MIRRORS and ENVBUILD_CONDA_MIRRORS hold `FROM=TO` pairs of URL prefixes, separated by spaces;
+    those for conda longest first: the first that fits is meant.
     Raises SiteError when the CA bundle is gone.
     """
     variables = _uv_variables(site)
@@ -78,6 +79,9 @@ def build_secrets(site: Site) -> dict[str, bytes]:
     if site.apt_mirrors:
         pairs = (f"{old}={new}" for old, new in sorted(site.apt_mirrors.items()))
         variables["ENVBUILD_APT_MIRRORS"] = " ".join(pairs)
+    if site.conda_mirrors:
+        longest_first = sorted(site.conda_mirrors.items(), key=lambda pair: (-len(pair[0]), pair[0]))
+        variables["ENVBUILD_CONDA_MIRRORS"] = " ".join(f"{old}={new}" for old, new in longest_first)
     secrets: dict[str, bytes] = {}
     if variables:
         lines = (f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
@@ -100,7 +104,7 @@ def build_args(site: Site) -> dict[str, str]:
 
 def redact(text: str, site: Site) -> str:
     """`text` without credentials: those of any URL, and those that `site` knows, however they are spelt."""
-    urls = tuple(url for url in _urls(site) if "@" in url)
+    urls = tuple(url for url in _urls(site) if "@" in url or "/t/" in url)
     pattern = secrets_pattern(urls)
     clean = redact_url(text)
     return pattern.sub(HIDDEN, clean) if pattern else clean
@@ -119,5 +123,7 @@ def _uv_variables(site: Site) -> dict[str, str]:
 
 def _urls(site: Site) -> tuple[str, ...]:
     single = (site.index_url, site.python_mirror, site.python_downloads, site.debian_mirror, site.engine)
-    many = (*site.extra_index_urls, *site.proxies.values(), *site.apt_mirrors.values(), *site.apt_mirrors)
+    mirrors = (*site.apt_mirrors.items(), *site.conda_mirrors.items())
+    pairs = (url for pair in mirrors for url in pair)
+    many = (*site.extra_index_urls, *site.proxies.values(), *pairs)
     return tuple(url for url in (*single, *many) if url)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 INDEX_STRATEGIES = ("first-index", "unsafe-first-match", "unsafe-best-match")
 NETWORKS = ("default", "host")
+MICROMAMBA = ("auto", "image", "rattler")
 _REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 _REGISTRY_PREFIX = re.compile(rf"{_REGISTRY.pattern}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 
@@ -107,6 +108,34 @@ def apt_prefix(value: str) -> str:
     if "=" in value:
         raise ValueError(f"{redact_url(value)!r} has a = in it; write the URL's plain beginning")
     return web_url(value)
+
+
+def conda_prefix(value: str) -> str:
+    """A URL prefix of a conda channel, without `=` (it separates a pair in ENVBUILD_CONDA_MIRRORS) and without
+    a login, which belongs to what replaces it.
+    """
+    if "=" in value:
+        raise ValueError(f"{redact_url(value)!r} has a = in it; write the URL's plain beginning")
+    if "@" in web_url(value):
+        raise ValueError(f"{redact_url(value)!r} holds a login; write it into the URL that replaces this one")
+    return value.rstrip("/")
+
+
+def conda_mirror(value: str) -> str:
+    """What replaces a URL prefix of a conda channel; may hold a login or a token."""
+    return web_url(value).rstrip("/")
+
+
+def micromamba(value: str) -> str:
+    """Where micromamba comes from: one of MICROMAMBA, or the absolute path of a binary."""
+    line_of_text(value)
+    if value in MICROMAMBA or value.startswith("/"):
+        return value
+    close = suggest(value, MICROMAMBA)
+    raise ValueError(
+        f"{value!r} is neither one of {', '.join(MICROMAMBA)} nor an absolute path"
+        f"{close or '; write /path/to/micromamba'}"
+    )
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from envbuild.errors import Problem, SiteError
 from envbuild.site import check
+from envbuild.site.urls import redact_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,9 @@ _Proxy = Annotated[str, AfterValidator(check.proxy)]
 _AptPrefix = Annotated[str, AfterValidator(check.apt_prefix)]
 _Registry = Annotated[str, AfterValidator(check.registry)]
 _RegistryPrefix = Annotated[str, AfterValidator(check.registry_prefix)]
+_CondaPrefix = Annotated[str, AfterValidator(check.conda_prefix)]
+_CondaMirror = Annotated[str, AfterValidator(check.conda_mirror)]
+_Micromamba = Annotated[str, AfterValidator(check.micromamba)]
 _Engine = Annotated[str, AfterValidator(check.engine)]
 _Network = Annotated[str, AfterValidator(check.network)]
 
@@ -58,6 +62,8 @@ class Config(_Part):
     debian_mirror: _Web | None = None
     registry_mirrors: dict[_Registry, _RegistryPrefix] | None = None
     http_registries: list[_Registry] | None = None
+    conda_mirrors: dict[_CondaPrefix, _CondaMirror] | None = None
+    micromamba: _Micromamba | None = None
     engine: _Engine | None = None
     build_network: _Network | None = None
 
@@ -171,7 +177,7 @@ def _said(item: dict[str, Any], place: KeyPath) -> tuple[str, str]:
 
 def _key(path: KeyPath) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
+    return redact_url(text.removeprefix("."))
 
 
 def _error(problems: list[Problem]) -> SiteError:

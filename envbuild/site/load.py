@@ -29,11 +29,13 @@ _TEXT: dict[str, tuple[str, Callable[[str], str]]] = {
     "ENVBUILD_PYTHON_MIRROR": ("python_mirror", check.index),
     "ENVBUILD_PYTHON_DOWNLOADS": ("python_downloads", check.index),
     "ENVBUILD_DEBIAN_MIRROR": ("debian_mirror", check.web_url),
+    "ENVBUILD_MICROMAMBA": ("micromamba", check.micromamba),
     "ENVBUILD_ENGINE": ("engine", check.engine),
     "ENVBUILD_BUILD_NETWORK": ("build_network", check.network),
 }
 _PAIRS: dict[str, tuple[str, Callable[[str], str], Callable[[str], str]]] = {
     "ENVBUILD_APT_MIRRORS": ("apt_mirrors", check.apt_prefix, check.web_url),
+    "ENVBUILD_CONDA_MIRRORS": ("conda_mirrors", check.conda_prefix, check.conda_mirror),
     "ENVBUILD_REGISTRY_MIRRORS": ("registry_mirrors", check.registry, check.registry_prefix),
 }
 _PREFIX = "ENVBUILD_"
@@ -162,7 +164,7 @@ def _loopback_notes(layer: Layer) -> list[str]:
     if layer.values.get("build_network") == "host":
         return []
     urls = [(layer.origins[name], layer.values[name]) for name in _CONTAINER_URLS if name in layer.values]
-    for name in ("extra_index_urls", "apt_mirrors"):
+    for name in ("extra_index_urls", "apt_mirrors", "conda_mirrors"):
         found = layer.values.get(name, ())
         urls += [(layer.origins[name], url) for url in (found.values() if isinstance(found, dict) else found)]
     return [

@@ -27,6 +27,8 @@ class Site:
     debian_mirror     mirror for `envbuild bootstrap`, None: mmdebstrap's default
     registry_mirrors  registry host → mirror prefix (`docker.io` → `mirror.example.org/hub`)
     http_registries   registries (host or host:port) that are spoken to in plain http; loopback needs no word
+    conda_mirrors     URL prefix → URL prefix, for conda channels and their files; may hold credentials
+    micromamba        where micromamba comes from: auto, image, rattler, or the absolute path of a binary
     engine            URL of the engine, None: found
     build_network     network of build steps: default or host
     notes             what was seen on the host and not taken over, and why (one sentence each)
@@ -44,6 +46,8 @@ class Site:
     debian_mirror: str | None = None
     registry_mirrors: Mapping[str, str] = field(default_factory=dict)
     http_registries: tuple[str, ...] = ()
+    conda_mirrors: Mapping[str, str] = field(default_factory=dict)
+    micromamba: str = "auto"
     engine: str | None = None
     build_network: str = "default"
     notes: tuple[str, ...] = ()

@@ -12,6 +12,8 @@ HIDDEN = "***"
 _PASSWORDLESS = ("ssh", "git+ssh")  # `ssh://git@host`: the user is part of the address, not a secret
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<info>[^\s/?#'\"<>]*)@")
 _QUERY = re.compile(r"(?i)([?&][^=&#\s]*(?:token|passw|secret|signature|api[_-]?key)[^=&#\s]*=)[^&#\s'\"]+")
+_TOKEN = re.compile(r"(?P<head>://[^\s/?#'\"<>]+(?:/[^\s/?#'\"<>]+)*?/t/)(?P<token>[^\s/?#'\"<>]+)")
+"""conda channels take a token in the path: `https://host/t/<token>/channel`."""
 _FILLERS = ("", "x-oauth-basic", "x")
 
 
@@ -24,11 +26,23 @@ def redact_url(text: str) -> str:
             return match[0]
         return f"{scheme}://{HIDDEN}@"
 
-    return _QUERY.sub(rf"\g<1>{HIDDEN}", _USERINFO.sub(hide, text))
+    shown = _TOKEN.sub(rf"\g<head>{HIDDEN}", _USERINFO.sub(hide, text))
+    return _QUERY.sub(rf"\g<1>{HIDDEN}", shown)
 
 
 def secrets_of(url: str) -> frozenset[str]:
-    """Every spelling of the credentials in `url`: as written, decoded, percent-encoded, in HTTP Basic."""
+    """Every spelling of the credentials in `url`: as written, decoded, percent-encoded, in HTTP Basic; and a
+    token in its path.
+    """
+    return _token_of(url) | _login_of(url)
+
+
+def _token_of(url: str) -> frozenset[str]:
+    found = _TOKEN.search(url)
+    return frozenset({found["token"], unquote(found["token"])}) if found else frozenset()
+
+
+def _login_of(url: str) -> frozenset[str]:
     try:
         parts = urlsplit(url)
     except ValueError:

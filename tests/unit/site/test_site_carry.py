@@ -50,11 +50,14 @@ def test_the_secrets(tmp_path: Path) -> None:
         python_mirror="https://p",
         python_downloads="https://p/l.json",
         apt_mirrors={"http://y": "https://z", "http://a/debian": "https://b/debian"},
+        conda_mirrors={"https://c.org": "https://m", "https://c.org/lab": "https://me:pw@m/t/tok-1/lab"},
     )
     assert build_secrets(site) == {
         "envbuild_ca": b"PEM",
         "envbuild_site": (
             b"export ENVBUILD_APT_MIRRORS='http://a/debian=https://b/debian http://y=https://z'\n"
+            b"export ENVBUILD_CONDA_MIRRORS="
+            b"'https://c.org/lab=https://me:pw@m/t/tok-1/lab https://c.org=https://m'\n"
             b"export PIP_EXTRA_INDEX_URL='https://b/s https://c/s'\n"
             b"export PIP_INDEX_URL=https://a/s\n"
             b"export UV_DEFAULT_INDEX=https://a/s\n"
@@ -142,7 +145,7 @@ PASSWORD = "p@ss wörd/1"
     ],
 )
 @pytest.mark.parametrize(
-    "field", ["index_url", "extra_index_urls", "proxies", "python_mirror", "apt_mirrors"]
+    "field", ["index_url", "extra_index_urls", "proxies", "python_mirror", "apt_mirrors", "conda_mirrors"]
 )
 def test_a_known_secret_is_hidden_however_it_is_spelt(text: str, field: str) -> None:
     url = f"https://me:{quote(PASSWORD, safe='')}@h/s"
@@ -150,6 +153,7 @@ def test_a_known_secret_is_hidden_however_it_is_spelt(text: str, field: str) -> 
         "extra_index_urls": (url,),
         "proxies": {"https": url},
         "apt_mirrors": {"http://a": url},
+        "conda_mirrors": {"http://a": url},
     }.get(field, url)
     shown = redact(f"before {text} after", Site(**{field: value}))  # type: ignore[arg-type]
     assert PASSWORD not in shown
@@ -163,6 +167,15 @@ def test_a_token_as_user_is_a_secret_and_a_user_beside_a_password_is_not() -> No
     assert redact("sekret-token", Site(index_url="https://sekret-token@h/s")) == "***"
     assert redact("sekret-token", Site(index_url="https://sekret-token:x-oauth-basic@h/s")) == "***"
     assert redact("user", Site(index_url="https://user:sekret@h/s")) == "user"
+
+
+def test_a_token_in_a_channels_path_is_a_secret() -> None:
+    url = "https://conda.lab.example/api/t/tk-123-abc/lab"
+    assert redact(f"GET {url}/noarch/repodata.json", Site()) == (
+        "GET https://conda.lab.example/api/t/***/lab/noarch/repodata.json"
+    )
+    assert redact("token tk-123-abc", Site(conda_mirrors={"https://conda.lab.example": url})) == "token ***"
+    assert redact("https://h/t", Site()) == "https://h/t"
 
 
 def test_a_short_secret_is_hidden_as_a_word_only() -> None:

@@ -217,6 +217,8 @@ apt_mirrors: {http://old.example/debian: https://new.example/debian}
 debian_mirror: https://new.example/debian
 registry_mirrors: {docker.io: "registry.example:5000/hub/"}
 http_registries: ["registry.lab:5000"]
+conda_mirrors: {https://conda.example/forge/: "https://me:pw@mirror.example/forge"}
+micromamba: /opt/bin/micromamba
 engine: unix:///run/engine.sock
 build_network: host
 """
@@ -236,6 +238,8 @@ def test_every_setting_in_the_config(tmp_path: Path, bundle: Path) -> None:
         debian_mirror="https://new.example/debian",
         registry_mirrors={"docker.io": "registry.example:5000/hub"},
         http_registries=("registry.lab:5000",),
+        conda_mirrors={"https://conda.example/forge": "https://me:pw@mirror.example/forge"},
+        micromamba="/opt/bin/micromamba",
         engine="unix:///run/engine.sock",
         build_network="host",
         origins=site.origins,
@@ -259,6 +263,8 @@ def test_every_setting_as_a_variable(bundle: Path) -> None:
         "ENVBUILD_DEBIAN_MIRROR": "https://new.example/debian",
         "ENVBUILD_REGISTRY_MIRRORS": "docker.io=mirror.example/hub",
         "ENVBUILD_HTTP_REGISTRIES": "registry.lab:5000 other.lab",
+        "ENVBUILD_CONDA_MIRRORS": "https://c/forge=https://u:p@m/forge https://d=https://e/t/tok/d",
+        "ENVBUILD_MICROMAMBA": "rattler",
         "ENVBUILD_ENGINE": "tcp://engine:2375",
         "ENVBUILD_BUILD_NETWORK": "host",
     }
@@ -266,6 +272,11 @@ def test_every_setting_as_a_variable(bundle: Path) -> None:
     site = load_site(environ)
     assert site.apt_mirrors == {"http://a/debian": "https://b/debian", "http://c": "https://d"}
     assert site.registry_mirrors == {"docker.io": "mirror.example/hub"}
+    assert site.conda_mirrors == {
+        "https://c/forge": "https://u:p@m/forge",
+        "https://d": "https://e/t/tok/d",
+    }
+    assert site.micromamba == "rattler"
     assert site.http_registries == ("registry.lab:5000", "other.lab")
     assert (site.engine, site.build_network, site.extra_index_urls[1]) == (
         "tcp://engine:2375",
@@ -330,7 +341,10 @@ def test_where_the_config_is_looked_for(tmp_path: Path) -> None:
         ("http_registries: [http://a:5000]\n", ["config.yml:1: http_registries[0]: 'http://a:5000' is not a registry; write host or host:port, without https://"]),
         ("extra_index_urls:\n - https://a\n - gopher://b\n", ["config.yml:3: extra_index_urls[1]: 'gopher://b' is not an http or https URL; write https://host/path"]),
         ("apt_mirrors:\n  http://a?b=c: https://d\n", ["config.yml:2: apt_mirrors.http://a?b=c: 'http://a?b=c' has a = in it; write the URL's plain beginning"]),
-        ("engine: a\nx: 1\n", ["config.yml:1: engine: 'a' is not an engine's URL; write unix:///path/of/socket or tcp://host:port", "config.yml:2: x: unknown key; known: ca_bundle, proxies, index_url, extra_index_urls, index_strategy, python_mirror, python_downloads, apt_mirrors, debian_mirror, registry_mirrors, http_registries, engine, build_network"]),
+        ("engine: a\nx: 1\n", ["config.yml:1: engine: 'a' is not an engine's URL; write unix:///path/of/socket or tcp://host:port", "config.yml:2: x: unknown key; known: ca_bundle, proxies, index_url, extra_index_urls, index_strategy, python_mirror, python_downloads, apt_mirrors, debian_mirror, registry_mirrors, http_registries, conda_mirrors, micromamba, engine, build_network"]),
+        ("micromamba: images\n", ["config.yml:1: micromamba: 'images' is neither one of auto, image, rattler nor an absolute path; did you mean image?"]),
+        ("micromamba: bin/mm\n", ["config.yml:1: micromamba: 'bin/mm' is neither one of auto, image, rattler nor an absolute path; write /path/to/micromamba"]),
+        ("conda_mirrors:\n  https://u:p@a: https://b\n", ["config.yml:2: conda_mirrors.https://***@a: 'https://***@a' holds a login; write it into the URL that replaces this one"]),
         ("engine: a\nengine: b\n", ["config.yml:2: engine: given twice, first in line 1; keep one"]),
         ("engine: !!python/object:os.system x\n", ["config.yml:1: engine: tag tag:yaml.org,2002:python/object:os.system is not known here; remove it"]),
         ("- a\n", ["config.yml:1: must be a mapping of settings; write lines such as index_url: https://…"]),
