@@ -31,13 +31,13 @@ if [ -n "${CI-}" ]; then
 fi
 [ "$#" -eq 0 ] || exec .venv/bin/python -m pytest "$@"
 
-# Two lots side by side: one waits for engines and registries most of the time, the other computes.
+# Two lots side by side: one waits for the engine most of the time, the other computes and asks registries.
 mkdir -p .cache
-.venv/bin/python -m pytest -q tests/unit tests/golden >.cache/unit.log 2>&1 &
-unit=$!
+.venv/bin/python -m pytest -q tests/unit tests/golden tests/registry tests/network >.cache/other.log 2>&1 &
+other=$!
 code=0
-.venv/bin/python -m pytest tests/engine tests/gpu tests/network tests/registry || code=$?
-wait "$unit" || code=$?
-say "The lot without engine (tests/unit, tests/golden):"
-cat .cache/unit.log
+.venv/bin/python -m pytest tests/engine tests/gpu || code=$?
+wait "$other" || code=$?
+say "The lot beside it (tests/unit, tests/golden, tests/registry, tests/network):"
+cat .cache/other.log
 exit "$code"
