@@ -1,0 +1,195 @@
+"""Every value of a draft held to the grammar of its kind: what breaks it is left out, with a finding."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envbuild.importers.model import CopyEntry, Entry, Finding, Kind
+from envbuild.importers.sources import hidden
+from envbuild.spec import grammar
+from envbuild.spec.channel import channel
+from envbuild.spec.matchspec import match_spec
+from envbuild.spec.pep508 import requirement_name
+from envbuild.spec.requirements import inside
+from envbuild.spec.words import Bad
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+_SITE = "put credentials into the site config: docs/site.md"
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|CREDENTIALS?)(?:$|_)",
+    re.IGNORECASE,
+)
+_SECRET_FILE = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
+_VCS = re.compile(
+    r"(?:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*@\s*)?(?P<scheme>(?:git|hg|svn|bzr)\+[a-z]+|git)://(?P<rest>\S+)",
+    re.IGNORECASE,
+)
+_GITHUB = re.compile(r"github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?@([\w./-]+)")
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9][A-Za-z0-9._-]*)")
+# What YAML cannot hold: a lone surrogate, or a control character that a grammar lets through
+_UNWRITTEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_EDITABLE = re.compile(r"(?:-e|--editable)[\s=]")
+_SOURCES = "bring its sources with `copy:`, and name their folder in PYTHONPATH under `env:`"
+
+
+def kind(text: str) -> Kind:
+    """`text` as a kind of finding."""
+    kinds: dict[str, Kind] = {"left": "left", "changed": "changed", "note": "note"}
+    return kinds[text]
+
+
+class Findings:
+    """Checks values and collects what it leaves out in `found`; `file` is for values without a place."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.found: list[Finding] = []
+
+    def single(self, key: str, value: str, check: Callable[[str], str]) -> str:
+        """One text; "" when it breaks its grammar."""
+        return value if value and self._passes(Entry(text=value, key=key), check) else ""
+
+    def texts(self, key: str, values: Iterable[str], check: Callable[[str], str]) -> tuple[str, ...]:
+        """A list without places; repeated values once."""
+        return tuple(
+            value
+            for number, value in enumerate(dict.fromkeys(values))
+            if self._passes(Entry(text=value, key=f"{key}[{number}]"), check)
+        )
+
+    def whole(self, key: str, values: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
+        """A list that makes sense as a whole only: () when one of its values breaks the grammar."""
+        passed = [self._passes(Entry(text=value, key=key), check) for value in values]
+        return values if all(passed) else ()
+
+    def entries(self, key: str, entries: Iterable[Entry], check: Callable[[str], str]) -> tuple[Entry, ...]:
+        """A list with places; of equal texts the first, but for commands, which may run twice."""
+        kept: dict[str, Entry] = {}
+        steps: list[Entry] = []
+        for entry in map(_tidy, entries):
+            if key != "run" and entry.text in kept:
+                what = f"{entry.text!r} is named again: it is written once"
+                self._add("note", entry, what)
+            elif self._passes(entry, check):
+                kept[entry.text] = entry
+                steps.append(entry)
+        return tuple(steps)
+
+    def channels(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        """Channels, as the spec names them."""
+        return self.entries("conda.channels", entries, channel)
+
+    def conda(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        """MatchSpecs."""
+        return self.entries("conda.packages", entries, match_spec)
+
+    def pip(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        """PEP 508 requirements."""
+        return self.entries("pip.packages", entries, _requirement)
+
+    def env(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """Variables; of one named twice the last value, as in a shell. Secrets stay outside."""
+        kept: dict[str, str] = {}
+        for name, value in pairs:
+            entry = Entry(text=name, key=f"env.{name}")
+            if _SECRET_NAME.search(name) and not _SECRET_FILE.search(name) and value:
+                what = "looks like a secret, which every copy of an image would hold"
+                self._add("left", entry, what, "give it when the container starts")
+            elif hidden(value) != value:
+                self._add("left", entry, "its value holds a user name or a password", _SITE)
+            elif self._passes(entry, grammar.env_name) and self._passes(
+                replace(entry, text=value), grammar.value
+            ):
+                kept[name] = value
+        return tuple(kept.items())
+
+    def copies(self, entries: Iterable[CopyEntry], folder: Path) -> tuple[CopyEntry, ...]:
+        """Items of `copy:` whose source is there."""
+        kept: list[CopyEntry] = []
+        for item in entries:
+            entry = Entry(text=item.source, file=item.file, line=item.line, key="copy")
+
+            def check(source: str) -> str:
+                found = inside(folder, grammar.relative(source))
+                if not found.is_file() and not found.is_dir():
+                    raise Bad(f"{source!r} is neither a file nor a folder", "name one of them")
+                return source
+
+            if self._passes(entry, check) and self._passes(
+                replace(entry, text=item.target), grammar.copy_target
+            ):
+                kept.append(item)
+        return tuple(dict.fromkeys(kept))
+
+    def _passes(self, entry: Entry, check: Callable[[str], str]) -> bool:
+        if hidden(entry.text) != entry.text:
+            what = f"{_short(hidden(entry.text))} holds a user name or a password"
+            self._add("left", entry, what, _SITE)
+            return False
+        try:
+            check(entry.text)
+        except Bad as bad:
+            self._add("left", entry, bad.what, bad.todo)
+            return False
+        if odd := _UNWRITTEN.search(entry.text):
+            self._add("left", entry, f"holds the control character {odd[0]!r}", "remove it")
+            return False
+        return True
+
+    def _add(self, word: str, entry: Entry, what: str, todo: str = "") -> None:
+        self.found.append(
+            Finding(
+                kind=kind(word),
+                file=entry.file or self._file,
+                line=entry.line,
+                key=entry.key,
+                what=what,
+                todo=todo,
+            )
+        )
+
+
+def _tidy(entry: Entry) -> Entry:
+    return replace(
+        entry,
+        text=entry.text.strip(),
+        comment=hidden(entry.comment),
+        above=tuple(hidden(line) for line in entry.above),
+    )
+
+
+def _requirement(text: str) -> str:
+    """PEP 508, with ways out for what people have: version control and folders on their machine."""
+    if _EDITABLE.match(text) and "+" not in text:
+        raise Bad(f"{_short(text)} is an editable folder of one machine", _SOURCES)
+    if found := _VCS.search(text):
+        raise Bad(
+            f"{_short(text)} comes from version control, which has no hash to lock", _archive(found, text)
+        )
+    try:
+        requirement_name(text)
+    except Bad as bad:
+        if "path on this machine" in bad.what or "does not lie at an http" in bad.what:
+            raise Bad(f"{_short(text)} is a path on this machine", _SOURCES) from bad
+        raise
+    return text
+
+
+def _archive(found: re.Match[str], text: str) -> str:
+    """The way out of a version control address: GitHub serves archives of a commit or tag."""
+    egg = _EGG.search(text)
+    name = found["name"] or (egg[1] if egg else "")
+    host = _GITHUB.search(found["rest"])
+    if not host or found["scheme"].lower() == "git+ssh":
+        return f"write a release such as {name or 'name'}==1.2, or {_SOURCES}"
+    archive = f"https://github.com/{host[1]}/{host[2]}/archive/{host[3]}.zip"
+    return f"write a release, or the archive: {name or host[2]} @ {archive}"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 100 else text[:99] + "…")
