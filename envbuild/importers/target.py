@@ -2,7 +2,7 @@
 
 A lock for every platform says by markers what applies where; a spec is for one. Python is the one that is
 wished for, else what `.python-version` beside the lock says, else
-3.12 where the lock allows it, else the nearest to it.
+one that the lock allows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envbuild.importers.pythons import choose_python
 from envbuild.importers.sources import source_text
 from envbuild.spec.words import shown
 
@@ -18,14 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from envbuild.importers.model import Finding, Wishes
+    from envbuild.importers.model import Finding, Kind, Wishes
     from envbuild.importers.places import Place
 
-USUAL = "3.12"
-_KNOWN = (USUAL, "3.13", "3.11", "3.14", "3.10", "3.9", "3.8", "3.7", "3.6")
 _MACHINES = {"linux-64": "x86_64", "linux-aarch64": "aarch64"}
 _NEWEST_PATCH = 99
-_EXACT = re.compile(r"={1,3}\s*(3\.\d+\.\d+)")
 _EXTRA = re.compile(r"""extra\s*(==|!=)\s*(?:'([^']*)'|"([^"]*)")""")
 _TRUTH = {True: "python_version >= '0'", False: "python_version < '0'"}
 
@@ -100,8 +98,22 @@ def choose_target(
         known = " or ".join(_MACHINES)
         raise said.error(f"{shown(wishes.platform)} is no platform of an image", f"ask for {known}")
     range_ = "" if said.value is None else said.as_text()
-    python, findings = choose_python(wishes.python or _pinned(folder), range_, said)
-    return Target(python, wishes.platform), findings
+    wish = wishes.python or _pinned(folder)
+    if wish and _is_outside(wish, range_):
+        what = f"is for Python {range_}, and {wish} is asked for"
+        raise said.error(what, "ask for a Python that it allows")
+    choice = choose_python(wish or range_)
+    if wish or not choice.why:
+        return Target(choice.version, wishes.platform), ()
+    kind: Kind = "left" if choice.left else "note"
+    finding = said.finding(kind, choice.why, "`--python` says another")
+    return Target(choice.version, wishes.platform), (finding,)
+
+
+def _is_outside(wish: str, range_: str) -> bool:
+    short = ".".join(wish.split(".")[:2])
+    both = (f"{part},=={short}.*" if part.strip() else f"=={short}.*" for part in re.split(r"\|\|?", range_))
+    return choose_python("||".join(both)).left
 
 
 def _pinned(folder: Path | None) -> str:
@@ -115,68 +127,3 @@ def _pinned(folder: Path | None) -> str:
 def _truth(match: re.Match[str], active: frozenset[str]) -> str:
     name = match[2] if match[2] is not None else match[3]
     return _TRUTH[(name in active) == (match[1] == "==")]
-
-
-def choose_python(wish: str, said: str, place: Place) -> tuple[str, tuple[Finding, ...]]:
-    """The Python to read a lock for, X.Y or X.Y.Z, and a word on it where the lock leaves a choice.
-
-    `said` is the range of the lock by PEP 440 or as poetry writes it (`^3.10`, `~3.9 || ^3.11`), "" for any.
-    Raises SpecError at `place` for no range, one that no known Python fits, or a wish outside of it.
-    """
-    allowed = allowed_pythons(said, place)
-    if wish:
-        short = ".".join(wish.split(".")[:2])
-        if short not in {".".join(version.split(".")[:2]) for version in allowed}:
-            raise place.error(
-                f"is for Python {said}, and {wish} is asked for", "ask for a Python that it allows"
-            )
-        return wish, ()
-    if not allowed:
-        raise place.error(f"allows none of the Pythons 3.6 to 3.14: {said}", "name one: --python 3.12")
-    if len(allowed) == 1:
-        return allowed[0], ()
-    range_ = f"`{said}`" if said else "no Python"
-    what = f"it says {range_}: Python {allowed[0]} is taken, and what the lock has for that"
-    return allowed[0], (place.finding("note", what, "another by --python"),)
-
-
-def allowed_pythons(said: str, place: Place) -> tuple[str, ...]:
-    """The known Pythons that the range `said` allows, the one to prefer first. SpecError for no range."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    text = said.strip()
-    if not text or text == "*":
-        return _KNOWN
-    if exact := _EXACT.fullmatch(text):
-        return (exact[1],)
-    try:
-        sets = [SpecifierSet(_pep440(part)) for part in re.split(r"\s*\|\|?\s*", text)]
-    except (InvalidSpecifier, ValueError) as error:
-        raise place.error(f"{shown(said)} is no range of Python versions", "correct it") from error
-    return tuple(
-        version
-        for version in _KNOWN
-        if any(f"{version}.{_NEWEST_PATCH}" in one or f"{version}.0" in one for one in sets)
-    )
-
-
-def _pep440(text: str) -> str:
-    """A range by PEP 440 from one as poetry writes it; parts are joined by commas or blanks."""
-    parts = re.findall(r"(?:\^|~=|~|[<>!=]=?=?)?\s*[^\s,<>=!^~]+", text)
-    return ",".join(_clause(part.replace(" ", "")) for part in parts)
-
-
-def _clause(part: str) -> str:
-    match = re.fullmatch(r"(\^|~(?!=))?(\d{1,6}(?:\.\d{1,6})*)", part)
-    if match and match[1]:
-        numbers = [int(number) for number in match[2].split(".")]
-        keep = 0 if match[1] == "^" or len(numbers) == 1 else 1
-        upper = [*numbers[:keep], numbers[keep] + 1]
-        return f">={match[2]},<{'.'.join(map(str, upper))}"
-    if match:
-        return f"=={match[2]}" if match[2].count(".") > 1 else f"=={match[2]}.*"
-    if re.fullmatch(r"\d+(\.\d+)*\.\*", part):
-        return f"=={part}"
-    if part == "*":
-        return ">=0"
-    return part
