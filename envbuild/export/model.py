@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ class Source:
     lock   None where only a spec is at hand
     lock_text  the lock file's own text, "" without a lock
     image  the reference of the image, where it came from one, or as the spec names it
+    place  where that image is: in a registry, in an engine alone, or ("") nobody looked
     """
 
     name: str
@@ -27,6 +28,25 @@ class Source:
     lock: Lock | None = None
     lock_text: str = ""
     image: str = ""
+    place: Literal["", "engine", "registry"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How to export.
+
+    from_history  what the spec asks for, in place of what was locked
+    md5           md5 in place of sha256, for older programs
+    hashes        whether hashes are said where a format may do without
+    """
+
+    from_history: bool = False
+    md5: bool = False
+    hashes: bool = True
+
+
+AS_LOCKED = Wishes()
+"""Exactly what was locked, with all that the format can say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
