@@ -8,6 +8,7 @@ from envbuild.cli.output import human_seconds, human_size, plain_data
 from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
+    CondaLayer,
     CopyLayer,
     EnvLayer,
     MetadataLayer,
@@ -34,6 +35,7 @@ _KINDS = {
     BaseLayer: "base",
     AptLayer: "apt",
     PythonLayer: "python",
+    CondaLayer: "conda",
     PipLayer: "pip",
     UserLayer: "user",
     EnvLayer: "env",
@@ -80,7 +82,10 @@ def _layer_name_and_content(layer: Layer) -> tuple[str, str]:
             return "apt", some_of(tuple(package.partition("=")[0] for package in layer.packages))
         case PythonLayer():
             sources = {"base": "the base's own", "apt": "the distribution's own", "managed": "uv's build"}
+            sources["conda"] = "a conda package"
             return "python", f"Python {layer.version}, {sources[layer.source]}"
+        case CondaLayer():
+            return f"conda: {layer.name}", some_of(layer.packages)
         case PipLayer():
             return f"pip: {layer.name}", some_of(layer.packages)
         case UserLayer():
@@ -96,7 +101,7 @@ def _layer_name_and_content(layer: Layer) -> tuple[str, str]:
 
 
 def _layer_size(layer: Layer) -> str:
-    return human_size(layer.size) if isinstance(layer, AptLayer | PipLayer) else ""
+    return human_size(layer.size) if isinstance(layer, AptLayer | CondaLayer | PipLayer) else ""
 
 
 def some_of(names: tuple[str, ...]) -> str:

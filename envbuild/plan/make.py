@@ -1,8 +1,8 @@
 """Stage 3's verb: spec and lock → `Plan`, the layers from stable to volatile. Pure.
 
-Order: base · apt · user · python · pip groups · env · run · copy · metadata. All below a changed layer is
-made anew, so the account, which never changes, comes early, and `env`, which steps of `run:` need, only
-when the packages are there.
+Order: base · apt · user · conda groups · python · pip groups · env · run · copy · metadata. All below a
+changed layer is made anew, so the account, which never changes, comes early, and `env`, which steps of `run:`
+need, only when the packages are there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from envbuild.plan.metadata import PLAN_LABEL, env_layer, home_of, metadata_laye
 from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
+    CondaLayer,
     CopyLayer,
     Layer,
     PipLayer,
@@ -33,6 +34,7 @@ from envbuild.plan.notes import notes_of
 from envbuild.plan.paths import copy_path
 
 if TYPE_CHECKING:
+    from envbuild.conda.model import CondaRecord
     from envbuild.lock.model import Lock, LockedPackage
     from envbuild.plan.groups import Group
     from envbuild.spec.model import Spec
@@ -45,16 +47,18 @@ def make_plan(spec: Spec, lock: Lock, *, lock_text: str, version: str, budget: i
 
     lock_text  the lock file's text, which goes into the image
     version    of envbuild, for the image's labels
-    budget     layers that envbuild may add to the base (engines stop near 125): groups of Python packages
-               are joined to keep it, steps of the spec's own are not
+    budget     layers that envbuild may add to the base (engines stop near 125): groups of packages are
+               joined to keep it, steps of the spec's own are not
 
     Raises LockError when the lock's list of packages and its document do not go together.
     """
-    stable = (_base(lock), *_apt(spec, lock), _user(spec), _python(lock))
+    stable = (_base(lock), *_apt(spec, lock), _user(spec))
     volatile = (*_runs(spec), *_copies(spec))
-    left = budget - (len(stable) - 1) - len(volatile) - 1
+    left = budget - len(stable) - len(volatile) - 1
+    conda = _conda(lock, left - bool(lock.packages))
+    stable = (*stable, *conda, _python(lock))
     metadata = metadata_layer(spec, lock, lock_text=lock_text, version=version)
-    layers = (*stable, *_pip(spec, lock, left), env_layer(spec, lock), *volatile, metadata)
+    layers = (*stable, *_pip(spec, lock, left - len(conda)), env_layer(spec, lock), *volatile, metadata)
     plan = Plan(
         name=spec.name,
         platform=lock.platform,
@@ -63,6 +67,7 @@ def make_plan(spec: Spec, lock: Lock, *, lock_text: str, version: str, budget: i
         source=spec.source.path.name,
         reference=spec.image.references[0],
         version=version,
+        explicit=_explicit(lock),
     )
     digest = digest_of_plan(plan)
     labelled = replace(metadata, labels=(*metadata.labels, (PLAN_LABEL, digest)))
@@ -72,13 +77,15 @@ def make_plan(spec: Spec, lock: Lock, *, lock_text: str, version: str, budget: i
 def digest_of_plan(plan: Plan) -> str:
     """The sha256 of all that a plan says, before it holds its own digest."""
     layers = [[type(layer).__name__, asdict(layer)] for layer in plan.layers]
-    fields = {
+    fields: dict[str, object] = {
         "name": plan.name,
         "platform": plan.platform,
         "layers": layers,
         "notes": plan.notes,
         "made": [plan.source, plan.reference, plan.version],
     }
+    if plan.explicit:
+        fields["explicit"] = plan.explicit
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
@@ -141,6 +148,30 @@ def _user(spec: Spec) -> Layer:
     )
 
 
+def _explicit(lock: Lock) -> str:
+    if not lock.conda:
+        return ""
+    from envbuild.conda.explicit import explicit_text
+
+    return explicit_text(lock.conda, lock.platform)
+
+
+def _conda(lock: Lock, budget: int) -> tuple[CondaLayer, ...]:
+    return tuple(_conda_layer(group) for group in group_packages(lock.conda, budget))
+
+
+def _conda_layer(group: Group[CondaRecord]) -> CondaLayer:
+    sizes = [record.size for record in group.packages]
+    return CondaLayer(
+        name=group.name,
+        names=tuple(record.name for record in group.packages),
+        packages=tuple(record.exact for record in group.packages),
+        records=tuple(f"{record.name}-{record.version}-{record.build}" for record in group.packages),
+        size=None if None in sizes else sum(size for size in sizes if size is not None),
+        why=group.why,
+    )
+
+
 def _pip(spec: Spec, lock: Lock, budget: int) -> tuple[Layer, ...]:
     cutter = Cutter(lock.document)
     try:
@@ -152,7 +183,7 @@ def _pip(spec: Spec, lock: Lock, budget: int) -> tuple[Layer, ...]:
         ) from error
 
 
-def _pip_layer(group: Group, cutter: Cutter) -> PipLayer:
+def _pip_layer(group: Group[LockedPackage], cutter: Cutter) -> PipLayer:
     sizes = [package.size for package in group.packages]
     known = sum(size for size in sizes if size is not None)
     names = tuple(dict.fromkeys(package.name for package in group.packages))

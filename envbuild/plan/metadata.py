@@ -18,12 +18,11 @@ PLAN_LABEL = "dev.envbuild.plan"
 
 OWN_ENV = (
     ("PATH", "/opt/env/bin"),
-    ("VIRTUAL_ENV", "/opt/env"),
     ("PYTHONNOUSERSITE", "1"),
     ("LANG", "C.UTF-8"),
 )
-"""What every image sets. PATH goes before the base's own. Packages in the ~/.local of whoever runs the
-image stay out: clusters mount homes."""
+"""What every image sets, besides VIRTUAL_ENV or CONDA_PREFIX. PATH goes before the base's own. Packages in
+the ~/.local of whoever runs the image stay out: clusters mount homes."""
 
 
 def metadata_layer(spec: Spec, lock: Lock, *, lock_text: str, version: str) -> MetadataLayer:
@@ -47,8 +46,10 @@ def metadata_layer(spec: Spec, lock: Lock, *, lock_text: str, version: str) -> M
 
 def env_layer(spec: Spec, lock: Lock) -> EnvLayer:
     """What programs in the image see: our settings, then the spec's, which may replace all but PATH."""
-    own = dict(OWN_ENV)
-    if lock.cuda or any(is_cuda(package) for package in lock.packages):
+    path, *others = OWN_ENV
+    place = "CONDA_PREFIX" if lock.python.source == "conda" else "VIRTUAL_ENV"
+    own = dict([path, (place, "/opt/env"), *others])
+    if lock.cuda or any(map(is_cuda, (*lock.packages, *lock.conda))):
         # CUDA base images say this themselves; on others NVIDIA's runtime and enroot give no GPU without it.
         own |= {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
     return EnvLayer(

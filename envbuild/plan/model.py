@@ -38,12 +38,31 @@ class AptLayer:
 class PythonLayer:
     """The interpreter and the empty environment in /opt/env.
 
-    `request` is a path in the image, or a version that uv installs.
+    `request` is a path in the image, or a version that uv installs. With source conda the environment is
+    there already, in the layers of conda packages: this one checks it.
     """
 
     source: Literal["base", "apt", "managed", "conda"]
     version: str
     request: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CondaLayer:
+    """One group of conda packages: `name` such as cuda, framework, large, rest; packages as
+    `name=version=build`.
+
+    `records` are their files' names in conda-meta, without .json: by these the environment is divided into
+    groups after it was installed as a whole. `size` is the sum of the packages' files in bytes; None:
+    unknown.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    packages: tuple[str, ...]
+    records: tuple[str, ...]
+    size: int | None
     why: str
 
 
@@ -131,6 +150,7 @@ class MetadataLayer:
 Layer: TypeAlias = (
     BaseLayer
     | AptLayer
+    | CondaLayer
     | PythonLayer
     | PipLayer
     | UserLayer
@@ -146,6 +166,7 @@ class Plan:
     """The layers of one image, from stable to volatile.
 
     `platform` such as linux/amd64; `digest` over everything here but its own label.
+    `explicit` is the text of the `@EXPLICIT` list of all conda packages, "" when there are none.
     `source` is the file name of the spec, `reference` the image's main name, `version` that of envbuild.
     """
 
@@ -154,6 +175,7 @@ class Plan:
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = field(default=())
     digest: str = ""
+    explicit: str = ""
     source: str = "spec.yml"
     reference: str = ""
     version: str = ""

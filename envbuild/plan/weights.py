@@ -1,4 +1,5 @@
-"""How heavy a Python package is and how often it changes: a locked package in, bytes and a kind out. Pure.
+"""How heavy a package (Python's or conda's) is and how often it changes: a locked package in, bytes and a
+kind out. Pure.
 
 Sizes come from the lock. Where nobody told one, a rough guess by name stands in: it decides about layers
 only.
@@ -6,10 +7,24 @@ only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-if TYPE_CHECKING:
-    from envbuild.lock.model import LockedPackage
+
+class Weighed(Protocol):
+    """What is asked of a package here: LockedPackage and CondaRecord have it. `size` in bytes of its file."""
+
+    @property
+    def name(self) -> str:
+        """As its index or channel says."""
+
+    @property
+    def version(self) -> str:
+        """The same."""
+
+    @property
+    def size(self) -> int | None:
+        """None: unknown."""
+
 
 Kind = Literal["cuda", "framework", "large", "medium", "rest"]
 KINDS: tuple[Kind, ...] = ("cuda", "framework", "large", "medium", "rest")
@@ -19,12 +34,19 @@ MB = 1_000_000
 LARGE = 4 * MB
 MEDIUM = MB // 2
 
-_CUDA_PREFIXES = ("nvidia-", "cuda-")
+_CUDA_PREFIXES = (
+    *("nvidia-", "cuda-"),
+    *("cudatoolkit", "cudnn", "nccl"),  # these and the following: as conda channels name them
+    *("libcublas", "libcudnn", "libcufft", "libcurand", "libcusolver", "libcusparse", "libcufile"),
+    *("libcutensor", "libnvjitlink", "libnvjpeg", "libnpp", "libnvrtc"),
+)
 _FRAMEWORK_PREFIXES = ("jax-cuda", "jax-rocm", "cupy-", "tensorrt", "pytorch-triton", "tensorflow-")
 _FRAMEWORKS = frozenset(
     [
         *("torch", "torchvision", "torchaudio", "triton", "xformers", "flash-attn"),
         *("jax", "jaxlib", "tensorflow", "cupy", "onnxruntime-gpu", "paddlepaddle", "paddlepaddle-gpu"),
+        *("pytorch", "libtorch", "libtensorflow", "libtensorflow_cc", "libtensorflow_framework"),
+        *("libmagma", "libmagma_sparse", "magma", "mkl"),
     ]
 )
 # Large, and released every week or two: below the large ones that stay for months, to leave those cached.
@@ -81,7 +103,7 @@ _KNOWN_LARGE = frozenset(
 )
 
 
-def weight(package: LockedPackage) -> int:
+def weight(package: Weighed) -> int:
     """Bytes of the package's file: as locked, else guessed by its name."""
     if package.size is not None:
         return package.size
@@ -93,7 +115,7 @@ def weight(package: LockedPackage) -> int:
     return 15 * MB if name in _KNOWN_LARGE | _RESTLESS else 300_000
 
 
-def kind(package: LockedPackage) -> Kind:
+def kind(package: Weighed) -> Kind:
     """Which group a package belongs to.
 
     By size first: a small package costs nothing to install again, whatever its name, and a change of it
@@ -111,7 +133,7 @@ def kind(package: LockedPackage) -> Kind:
     return "medium"
 
 
-def is_cuda(package: LockedPackage) -> bool:
+def is_cuda(package: Weighed) -> bool:
     """Whether the package brings a part of CUDA with it."""
     return package.name.startswith((*_CUDA_PREFIXES, "jax-cuda"))
 

@@ -42,6 +42,7 @@ class BuildContext:
     copies      path in the context → file or folder of the user's, for `copy:`
     steps       from Dockerfile lines back to the spec
     digest      over everything that changes the image (user's files by content)
+    conda_image what the build argument ENVBUILD_MICROMAMBA stands for unless given, "" without such a stage
     needs_uv    whether the context must also hold the uv binary for `platform`, as `uv`
     """
 
@@ -52,3 +53,4 @@ class BuildContext:
     digest: str
     platform: str
     needs_uv: bool = False
+    conda_image: str = ""

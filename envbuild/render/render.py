@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from envbuild.conda.source import CondaSource
 from envbuild.errors import Problem, SpecError
 from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
+    CondaLayer,
     CopyLayer,
     EnvLayer,
     Layer,
@@ -30,6 +32,7 @@ from envbuild.plan.model import (
 from envbuild.plan.paths import safe_name
 from envbuild.render import quoting
 from envbuild.render.compiled import compiled_templates
+from envbuild.render.conda import conda_copies, conda_files, conda_folders, conda_layers
 from envbuild.render.model import BuildContext, CopySource, Step
 from envbuild.render.quoting import UnwritableError, Written, comment
 
@@ -43,6 +46,7 @@ _TEMPLATES = {
     BaseLayer: ("base", "base image"),
     AptLayer: ("apt", "Debian packages"),
     UserLayer: ("user", "user and working directory"),
+    CondaLayer: ("conda", "conda packages"),
     PythonLayer: ("python", "Python environment"),
     PipLayer: ("pip", "Python packages"),
     EnvLayer: ("env", "environment variables"),
@@ -53,7 +57,8 @@ _TEMPLATES = {
 _WIDTH = 112
 _SHORT = 60
 CONTEXT_LABEL = "dev.envbuild.context"
-SITE = ("/bin/sh", "/dev/shm/envbuild/scripts/site.sh")  # noqa: S108  # a mount in the step, as in mounts.j2
+_ROOM = "/dev/shm/envbuild"  # noqa: S108  # mounts in the step, as in mounts.j2
+SITE = ("/bin/sh", f"{_ROOM}/scripts/site.sh")
 _L = TypeVar("_L", bound=Layer)
 
 
@@ -74,18 +79,23 @@ def render(
     copies: Mapping[str, CopySource],
     line_of: Callable[[str], int] = lambda key: 0,  # noqa: ARG005
     uv_image: str | None = None,
+    conda: CondaSource = CondaSource(),  # noqa: B008  # frozen
 ) -> BuildContext:
     """The build context of `plan`.
 
     line_of   on which line of the spec a key such as `run[1]` stands (0: nowhere)
     uv_image  a public image to take uv from; else it comes from the context, where engine or
     `write_context` put it
+    conda     where conda packages come from, if the plan has any
 
     Raises SpecError for a value that no Dockerfile can carry.
     """
-    writer = _Writer(plan, templates, copies, line_of)
-    blocks = [writer.head(), writer.uv(uv_image), *(writer.block(layer) for layer in plan.layers)]
-    files = {**_files(plan), **_scripts(templates)}
+    copies = {**copies, **conda_copies(plan, conda)}
+    writer = _Writer(plan, templates, copies, line_of, conda)
+    blocks = [writer.head(), writer.uv(uv_image), *writer.conda()]
+    blocks += [writer.block(layer) for layer in plan.layers]
+    stage = conda_files(plan, conda)
+    files = {**_files(plan), **stage, **_scripts(templates, conda=bool(stage))}
     digest = _digest(blocks, files, copies, plan.platform)
     blocks[-1] = writer.block(_labelled(plan, digest))
     text, steps = _joined(blocks)
@@ -97,6 +107,7 @@ def render(
         digest=digest,
         platform=plan.platform,
         needs_uv=uv_image is None,
+        conda_image=writer.micromamba,
     )
 
 
@@ -146,20 +157,34 @@ class _Writer:
         templates: Path,
         copies: Mapping[str, CopySource],
         line_of: Callable[[str], int],
+        conda: CondaSource,
     ) -> None:
         self._plan = plan
         self._copies = copies
         self._line_of = line_of
         self._environment = _environment(templates, plan.platform)
+        self._conda = conda
         self._folders = dict(zip(map(id, _pip_layers(plan)), _pip_folders(plan), strict=True))
+        self._folders |= dict(zip(map(id, conda_layers(plan)), conda_folders(plan), strict=True))
+        self.micromamba = conda.image if plan.explicit and conda.how == "image" else ""
 
     def head(self) -> _Block:
-        """Comments for the reader, and the ARG that FROM needs."""
-        return self._block("head", _Block(text=""), base=_the(BaseLayer, self._plan))
+        """Comments for the reader, and the ARGs that FROM needs."""
+        base = _the(BaseLayer, self._plan)
+        return self._block("head", _Block(text=""), base=base, micromamba=self.micromamba)
 
     def uv(self, image: str | None) -> _Block:
         """The stage that uv is mounted from."""
         return self._block("uv", _Block(text="", title="uv"), uv_image=image)
+
+    def conda(self) -> list[_Block]:
+        """The stage that makes the environment of conda packages, if this build has one."""
+        if not self._plan.explicit or self._conda.how == "staged":
+            return []
+        program = "micromamba" if self.micromamba else f"{_ROOM}/micromamba"
+        command = (*SITE, "/bin/sh", f"{_ROOM}/scripts/conda.sh", program)
+        empty = _Block(text="", title="conda environment", key="conda", line=self._line_of("conda"))
+        return [self._block("conda_stage", empty, how=self._conda.how, command=command)]
 
     def block(self, layer: Layer) -> _Block:
         """The block of one layer."""
@@ -187,6 +212,8 @@ class _Writer:
         match layer:
             case PipLayer():
                 return {"folder": self._folders[id(layer)]}
+            case CondaLayer():
+                return {"folder": self._folders[id(layer)], "how": self._conda.how}
             case EnvLayer():
                 variables = [(name, value) for name, value in layer.env if name != "PATH"]
                 workdir = _the(UserLayer, self._plan).workdir
@@ -248,7 +275,7 @@ def _title(title: str, layer: Layer) -> str:
     match layer:
         case AptLayer():
             return f"{title} ({len(layer.packages)})"
-        case PipLayer():
+        case CondaLayer() | PipLayer():
             return f"{title}: {layer.name} ({len(layer.names)})"
         case PythonLayer():
             return f"Python {layer.version} environment"
@@ -275,10 +302,9 @@ def _files(plan: Plan) -> dict[str, bytes]:
     }
 
 
-def _scripts(templates: Path) -> dict[str, bytes]:
-    return {
-        f"scripts/{path.name}": path.read_bytes() for path in sorted((templates / "scripts").glob("*.sh"))
-    }
+def _scripts(templates: Path, *, conda: bool) -> dict[str, bytes]:
+    paths = sorted((templates / "scripts").glob("*.*"))
+    return {f"scripts/{path.name}": path.read_bytes() for path in paths if conda or path.stem != "conda"}
 
 
 def _digest(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MARK = "# Made by envbuild "
 """How the first line of every Dockerfile of ours begins (dockerfiles/head.j2)."""
 
-_OURS = ("Dockerfile", "uv", "scripts", "pip", "envbuild", "copy")
+_OURS = ("Dockerfile", "uv", "scripts", "pip", "conda", "micromamba", "envbuild", "copy")
 
 
 def write_context(context: BuildContext, folder: Path, uv: Path | None) -> None:

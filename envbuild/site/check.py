@@ -111,8 +111,10 @@ def apt_prefix(value: str) -> str:
 
 
 def conda_prefix(value: str) -> str:
-    """A URL prefix of a conda channel, without `=` (it separates a pair in ENVBUILD_CONDA_MIRRORS) and without
-    a login, which belongs to what replaces it.
+    """A URL prefix of a conda channel.
+
+    Without `=`, which separates a pair in ENVBUILD_CONDA_MIRRORS, and without a login: that belongs to what
+    replaces it.
     """
     if "=" in value:
         raise ValueError(f"{redact_url(value)!r} has a = in it; write the URL's plain beginning")
