@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,10 @@ def _bring(
             moved(len(data))
             yield data
 
-    layout.add(blob, chunks())
+    # What the registry lacks is known before anything of it is written.
+    coming = chunks()
+    first = next(coming, b"")
+    layout.add(blob, itertools.chain((first,), coming))
     return b"".join(kept)
 
 
@@ -112,8 +116,14 @@ def _attached(
         if not isinstance(manifest, Manifest):
             found.notes.append(f"{entry.digest} is attached, and is no artifact: it was left out")
             continue
-        _bring(client, image, manifest.config, layout, moved, keep=0)
-        files = [_bring(client, image, layer, layout, moved, keep=_SMALL) for layer in manifest.layers]
+        try:
+            _bring(client, image, manifest.config, layout, moved, keep=0)
+            files = [_bring(client, image, layer, layout, moved, keep=_SMALL) for layer in manifest.layers]
+        except RegistryError as error:
+            if error.trouble != "missing":
+                raise
+            found.notes.append(f"{entry.digest} is attached, and a part of it is not there any more")
+            continue
         layout.add_data(manifest.data, manifest.media_type)
         found.listed.append(replace(entry, size=len(manifest.data), media_type=manifest.media_type))
         found.artifacts.append(artifact_of(manifest, files[0] if files else b""))

@@ -1,6 +1,7 @@
 """What belongs to an image in its registry: lock, smoke reports, SBOMs. Asks the registry.
 
-Of all of it the manifests are read, which are small, and of the newest smoke report the report.
+Of all of it the manifests are read, which are small, and of the newest smoke report that is there the report.
+Lists by tag keep what was deleted by other means: what is listed and gone is said, and passed over.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ def _attached(client: RegistryClient, image: Reference, entry: Descriptor, doubt
         doubts.append(f"an artifact of it cannot be read: {error.message}")
         return _as_listed(entry)
     if not isinstance(manifest, Manifest) or not manifest.layers:
+        doubts.append(f"an artifact of it holds no file: {entry.digest}")
         return _as_listed(entry)
     file = manifest.layers[0]
     return Attached(
@@ -94,24 +96,30 @@ def _as_listed(entry: Descriptor) -> Attached:
 def _report(
     client: RegistryClient, image: Reference, reports: Sequence[Attached], doubts: list[str]
 ) -> SmokeSaid | None:
-    newest = reports[0]
-    if not newest.file or newest.size > LARGEST_REPORT:
-        doubts.append(f"its smoke report is none of ours: it has {newest.size} bytes")
-        return None
     from envbuild.registry.model import Descriptor
 
-    blob = Descriptor(media_type=kinds.SMOKE, digest=newest.file, size=newest.size)
-    try:
-        found = json.loads(client.read_blob(image, blob, LARGEST_REPORT, what=f"the smoke report of {image}"))
-    except RegistryError as error:
-        doubts.append(f"its smoke report cannot be read: {error.message}")
-        return None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        doubts.append("its smoke report is no JSON object")
-        return None
-    return replace(smoke_said(found), created=newest.created, reports=len(reports))
+    for newest in reports:
+        if not newest.file:  # its manifest is gone, or was not read
+            continue
+        if newest.size > LARGEST_REPORT:
+            doubts.append(f"its smoke report is none of ours: it has {newest.size} bytes")
+            return None
+        blob = Descriptor(media_type=kinds.SMOKE, digest=newest.file, size=newest.size)
+        try:
+            data = client.read_blob(image, blob, LARGEST_REPORT, what=f"the smoke report of {image}")
+            found = json.loads(data)
+        except RegistryError as error:
+            doubts.append(f"its smoke report cannot be read: {error.message}")
+            if error.trouble == "missing":
+                continue
+            return None
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            doubts.append("its smoke report is no JSON object")
+            return None
+        return replace(smoke_said(found), created=newest.created, reports=len(reports))
+    return None
 
 
 def smoke_said(report: Mapping[str, Any]) -> SmokeSaid:

@@ -347,16 +347,6 @@ def test_more_reports_than_anybody_reads(client: RegistryClient, front: Front) -
     assert len(found.attached or ()) == 15
 
 
-def test_an_artifact_that_is_lost(client: RegistryClient, front: Front) -> None:
-    reference = put(client, front.host, stand_in())
-    digest = attach(client, reference, kinds.SMOKE, json.dumps(SMOKE).encode())
-    front.faults += [Fault(f"/manifests/{digest}", status=404, times=9)]
-    found = look(client, reference, AMD)
-    assert found.doubts[0].startswith("an artifact of it cannot be read: ")
-    assert found.smoke is None
-    assert len(found.attached or ()) == 1
-
-
 def test_a_manifest_with_more_layers_than_engines_take(
     client: RegistryClient, front: Front, open_registry: Registry
 ) -> None:

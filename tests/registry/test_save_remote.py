@@ -22,6 +22,7 @@ from envbuild.names import Reference
 from envbuild.registry import kinds, manifests
 from envbuild.registry.client import RegistryClient
 from envbuild.registry.model import OCI_INDEX
+from envbuild.registry.parse import digest_of
 from envbuild.registry.write import index
 from envbuild.reproduce.judge import said
 from envbuild.reproduce.load import ensure_lock
@@ -193,22 +194,52 @@ def test_a_lock_that_is_not_the_image_s_is_not_put_beside_it(
 
 
 def test_what_is_listed_and_gone_or_no_artifact_is_said(
-    envbuild: CommandLine, client: RegistryClient, open_registry: Registry
+    envbuild: CommandLine, client: RegistryClient, deleting_registry: Registry
 ) -> None:
     """The list of what is attached, as registries without the API have it, by a tag that anybody writes."""
     image = an_image()
-    reference = put(client, open_registry.host, image)
+    reference = put(client, deleting_registry.host, image)
     attach(client, reference, "application/x", b"good")
     (good,) = client.referrers(reference)
+    gone = attach(client, reference, "application/x", b"gone")
     many = push_index(client, replace(reference, tag="many"), [an_image()])
-    gone = replace(good, digest=f"sha256:{'0' * 64}")
-    other = replace(good, digest=many)
-    tag = image.digest.replace(":", "-")
-    manifests.put(client._session, replace(reference, tag=tag), index([gone, good, other]), OCI_INDEX)
+    tag = replace(reference, tag=image.digest.replace(":", "-"))
+    listed = [*client.referrers(reference), replace(good, digest=many)]
+    manifests.put(client._session, tag, index(listed), OCI_INDEX)
+    manifests.delete(client._session, replace(reference, tag="", digest=gone))  # which leaves the list
     _, err = envbuild("save", str(reference), "-o", FILE)
-    assert f"warning: {gone.digest} is listed as attached, and is not there any more" in err
-    assert f"warning: {many} is attached, and is no artifact: it was left out" in err
+    assert err.count(f"warning: {gone} is listed as attached, and is not there any more\n") == 1
+    assert err.count(f"warning: {many} is attached, and is no artifact: it was left out\n") == 1
     assert [row.digest for row in held(envbuild).artifacts] == [good.digest]
+
+
+@pytest.mark.parametrize("packing", [".tar", ".tar.zst"])
+def test_an_attachment_whose_file_is_gone_is_said_and_left_out(
+    envbuild: CommandLine, client: RegistryClient, open_registry: Registry, front: Front, packing: str
+) -> None:
+    image = an_image()
+    reference = put(client, open_registry.host, image)
+    gone = attach(client, reference, "application/x", b"gone")
+    kept = attach(client, reference, "application/x", b"kept")
+    lost = digest_of(b"gone")
+    front.faults = [Fault(path=f"/blobs/{lost}", status=404, times=9)]
+    _, err = envbuild("save", at(front, reference), "-o", f"x{packing}")
+    assert err.count(f"warning: {gone} is attached, and a part of it is not there any more\n") == 1
+    found = held(envbuild, f"x{packing}")
+    assert [row.digest for row in found.artifacts] == [kept]
+    assert found.manifest.digest == image.digest
+    assert names(envbuild) == [f"x{packing}"]
+
+
+def test_an_attachment_that_the_registry_will_not_hand_out_ends_it(
+    envbuild: CommandLine, client: RegistryClient, open_registry: Registry, front: Front
+) -> None:
+    """Not gone: whoever may not read it gets no file that looks whole."""
+    reference = put(client, open_registry.host, an_image())
+    attach(client, reference, "application/x", b"secret")
+    front.faults = [Fault(path=f"/blobs/{digest_of(b'secret')}", status=403, times=9)]
+    envbuild("save", at(front, reference), "-o", FILE, code=7)
+    assert names(envbuild) == []
 
 
 def test_a_blob_that_two_things_share_is_there_once(
