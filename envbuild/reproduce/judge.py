@@ -22,6 +22,7 @@ from envbuild.reproduce.steps import step
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from envbuild.engine.engine import Engine
     from envbuild.gpu.model import GpuNeeds
     from envbuild.lock.model import Lock
     from envbuild.names import Reference
@@ -129,6 +130,21 @@ def tell_limits(request: Request, fit: Fit | None) -> None:
         for reason in verdict.reasons:
             if reason.level == verdict.verdict:
                 request.sink(Notice(level=level, text=f"preflight: {verdict.verdict}: {reason.text}"))
+
+
+def tell_room(request: Request, engine: Engine, size: int, where: str) -> None:
+    """Warn of a disk that may be too small for layers of `size` bytes: how many of them the engine has, only
+    the transfer tells.
+
+    where  in which state the layers have that size, in words
+    """
+    free = engine.info.disk_free
+    if free is not None and free < size:
+        text = (
+            f"the engine's disk ({engine.info.root}) has {free / 1e6:.0f} MB left, and the layers have"
+            f" {size / 1e6:.0f} MB {where}: it holds out only if the engine has most of them"
+        )
+        request.sink(Notice(level="warning", text=text))
 
 
 def _summary(judged: Judged) -> str:

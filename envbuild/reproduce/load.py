@@ -22,7 +22,7 @@ from envbuild.files import write_atomically
 from envbuild.lock.pylock import digest_of
 from envbuild.names import read_reference
 from envbuild.registry import kinds
-from envbuild.reproduce.judge import fit_of, refuse, said, tell_limits
+from envbuild.reproduce.judge import fit_of, refuse, said, tell_limits, tell_room
 from envbuild.reproduce.model import Loaded
 from envbuild.reproduce.steps import step
 
@@ -169,6 +169,7 @@ def _judged(
 
 def _loaded(request: Request, engine: Engine, held: Held) -> ImageInfo:
     _ensure_takes(engine, held)
+    tell_room(request, engine, held.size, "in the file")
     with step(request.sink, "load", "load", f"hand {held.path.name} to the engine") as running:
         try:
             with engine_stream(held, running.moved, oci=engine.info.containerd_store) as stream:
@@ -201,12 +202,6 @@ def _forget(engine: Engine, image_id: str) -> None:
 def _ensure_takes(engine: Engine, held: Held) -> None:
     """Refuse what the engine would choke on after gigabytes."""
     info = engine.info
-    if info.disk_free is not None and info.disk_free < held.size:
-        raise EngineError(
-            f"{held.path}: its layers have {held.size / 1e6:.0f} MB, and the engine's disk"
-            f" ({info.root}) has {info.disk_free / 1e6:.0f} MB left",
-            hint="free some space on it, for instance with `docker image prune`",
-        )
     packed = any("zstd" in layer.media_type for layer in held.manifest.layers)
     version = tuple(int(part) for part in info.version.split(".")[:2] if part.isdigit())
     if packed and info.kind == "docker" and version < _ZSTD_SINCE:

@@ -18,7 +18,7 @@ from envbuild import made, state, subjects
 from envbuild.errors import EngineError, GpuUnavailable, RegistryError, SmokeError
 from envbuild.events import Event, Notice, StepProgress, StepStarted
 from envbuild.remote.contained import spec_in
-from envbuild.reproduce.judge import judge
+from envbuild.reproduce.judge import judge, tell_room
 from envbuild.reproduce.model import Pulled
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _bring(request: Request, judged: Judged, names: tuple[str, ...], *, smoke: b
     engine = request.connect()
     had = engine.image(judged.pinned) is not None
     if not had:
-        _tell_room(request, engine, judged)
+        tell_room(request, engine, judged.size, "still packed")
     image = engine.pull(judged.pinned, request.platform, _as_pull(request.sink, judged))
     try:
         pinned = _checked(engine, judged, image)
@@ -127,17 +127,6 @@ def _bring(request: Request, judged: Judged, names: tuple[str, ...], *, smoke: b
         engine=f"{engine.info.kind} {engine.info.version}",
         report=report,
     )
-
-
-def _tell_room(request: Request, engine: Engine, judged: Judged) -> None:
-    """Warn of a disk that may be too small: how much of the image the engine has, only a pull tells."""
-    free = engine.info.disk_free
-    if free is not None and free < judged.size:
-        text = (
-            f"the engine's disk ({engine.info.root}) has {free / 1e6:.0f} MB left, and the layers have"
-            f" {judged.size / 1e6:.0f} MB still packed: it holds out only if the engine has most of them"
-        )
-        request.sink(Notice(level="warning", text=text))
 
 
 def _as_pull(sink: Sink, judged: Judged) -> Sink:

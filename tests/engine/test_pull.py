@@ -13,7 +13,7 @@ import docker
 import pytest
 from support.commandline import CommandLine
 from support.faulty import Fault, Front, front_of
-from support.inspectable import a_lock
+from support.inspectable import a_lock, attach
 from support.place import write_config
 from support.pushed import an_image, push
 from support.registries import Registry
@@ -28,6 +28,7 @@ from envbuild.logins import Logins
 from envbuild.names import Reference, read_reference
 from envbuild.registry.client import RegistryClient
 from envbuild.registry.model import OCI_INDEX, Manifest
+from envbuild.registry.parse import digest_of
 from envbuild.registry.write import index
 from envbuild.reproduce.model import Pulled, PullOptions
 from envbuild.reproduce.pull import pull
@@ -237,6 +238,24 @@ def test_a_disk_that_may_be_too_small(here: Puller, pushed: Pusher) -> None:
     assert "has 1 MB left, and the layers have 3 MB still packed" in text
     here(name, force=True, disk_free=1)  # it is there
     assert here.notices == [text]
+
+
+def test_what_is_attached_is_not_asked_for(
+    here: Puller, second: Second, front: Front, pushed: Pusher
+) -> None:
+    """So lists that name what is gone stop no pull."""
+    name = pushed(small())[0]
+    with RegistryClient(Site(), Logins({})) as client:
+        gone = attach(client, read_reference(name), "application/x", b"gone")
+    front.faults = [
+        Fault(path=f"/manifests/{gone}", status=404, times=99),
+        Fault(path=f"/blobs/{digest_of(b'gone')}", status=404, times=99),
+        Fault(path="/referrers/", status=500, times=99),
+    ]
+    here(at(front, name))
+    assert here.notices == []
+    assert second.image(at(front, name))
+    assert not [seen for seen in front.asked("GET") if "referrers" in seen.path or "sha256-" in seen.path]
 
 
 def test_by_its_digest(here: Puller, second: Second, pushed: Pusher) -> None:

@@ -19,7 +19,7 @@ from support.commandline import CommandLine
 from support.engines import own_podman
 from support.inspectable import GPU, labels_for
 from support.need import missing
-from support.nvml import H100_MIG, OLD, standin_nvml
+from support.nvml import A100, H100_MIG, OLD, standin_nvml
 from support.processes import DidNotStart
 from support.second import Second
 from support.small import Small, small
@@ -82,9 +82,10 @@ class Machine:
         self.told: list[Event] = []
 
     @contextlib.contextmanager
-    def _asked(self) -> Iterator[Request]:
+    def _asked(self, disk_free: int | None = None) -> Iterator[Request]:
         asked = request(Path("x"), Site(), self.told.append, engine=self.url)
-        with contextlib.closing(asked.connect()):
+        with contextlib.closing(asked.connect()) as engine:
+            engine.info = replace(engine.info, disk_free=disk_free)
             yield asked
 
     def save(self, target: str, file: str = FILE) -> Saved:
@@ -94,8 +95,10 @@ class Machine:
         with self._asked() as asked:
             return save(asked, no_client, target, self.folder / file)
 
-    def load(self, file: str = FILE, *, name: str = "", folder: str = "") -> Loaded:
-        with self._asked() as asked:
+    def load(
+        self, file: str = FILE, *, name: str = "", folder: str = "", disk_free: int | None = None
+    ) -> Loaded:
+        with self._asked(disk_free) as asked:
             place = self.folder / folder if folder else None
             return load(asked, self.folder / file, name=name, folder=place)
 
@@ -369,6 +372,41 @@ def test_folders_that_have_something_else(
         there.load(folder="project")
     assert second.image(name) is None
     assert (colleague.folder / "project/spec.yml").read_text() == "mine\n"
+
+
+def test_a_disk_that_may_be_too_small(
+    here: Machine,
+    there: Machine,
+    author: CommandLine,
+    colleague: CommandLine,
+    second: Second,
+    image: Small,
+    name: str,
+) -> None:
+    """Said, and tried: the engine may have most of the layers. Not said of an image that it has."""
+    saved = here.save(name)
+    carry(author, colleague)
+    there.load(disk_free=1_000_000)
+    (text,) = there.notices
+    size = sum(layer.size for layer in saved.layers) / 1e6
+    assert text.startswith("the engine's disk (")
+    assert f" has 1 MB left, and the layers have {size:.0f} MB in the file: it holds out only if" in text
+    assert second.image(name)
+    there.load(disk_free=1)
+    assert there.notices == [text]
+
+
+def test_limits_are_said_once(author: CommandLine, colleague: CommandLine, engine: Engine, name: str) -> None:
+    """With a stand-in for NVML: two equal GPUs, of which each has the same limit."""
+    small(labels={"dev.envbuild.gpu": json.dumps({"uses": GPU["uses"]})}).build(engine, name)
+    author("save", name, "-o", FILE)
+    carry(author, colleague)
+    with standin_nvml(replace(A100, gpus=A100.gpus[:1] * 2)) as environ:
+        out, err = colleague("load", FILE, environ=environ)
+    assert "  runs     preflight: limits\n" in out
+    said = [line for line in err.splitlines() if "preflight: limits: " in line]
+    assert said
+    assert len(said) == len(set(said))
 
 
 def test_an_interrupted_load_leaves_nothing(
