@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from envbuild.compare.contents import contents_of_image, contents_of_lock, contents_of_spec
 from envbuild.compare.model import BaseIs, Contents, ImageParts
-from envbuild.errors import EngineError, LockError, RegistryError, UsageError
+from envbuild.errors import EngineError, LockError, RegistryError, StaleLock, UsageError
 from envbuild.names import read_reference
 from envbuild.remote.contained import contained, spec_in
 from envbuild.remote.history import Entry, steps_of
@@ -48,12 +48,16 @@ class LockFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecFile:
-    """A spec with the lock that answers it; without one, `why_not` says why."""
+    """A spec with the lock that answers it; without one, `why_not` says why.
+
+    changes  what the spec asks for that its lock does not answer any more, a line each
+    """
 
     name: str
     spec: Spec
     lock: Lock | None
     why_not: str = ""
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +114,9 @@ def _spec_file(request: Request, path: Path, target: str, *, strict: bool) -> Sp
     lock = read_lock(file)
     if lock is None:
         return SpecFile(name=target, spec=spec, lock=None, why_not="it has no lock yet (envbuild lock)")
-    if drift(spec, lock, request.platform if strict else lock.platform):
+    if changes := drift(spec, lock, request.platform if strict else lock.platform):
         why_not = f"{file.name} does not answer it any more (envbuild lock)"
-        return SpecFile(name=target, spec=spec, lock=None, why_not=why_not)
+        return SpecFile(name=target, spec=spec, lock=None, why_not=why_not, changes=changes)
     return SpecFile(name=target, spec=spec, lock=lock)
 
 
@@ -300,7 +304,9 @@ def lock_sizes(lock: Lock) -> dict[str, int]:
 
 
 def ensure_lock(subject: SpecFile) -> Lock:
-    """The lock of a spec. Raises LockError when there is none that answers it."""
+    """The lock of a spec. Raises LockError when there is none, StaleLock when it does not answer the spec."""
+    if subject.changes:
+        raise StaleLock(f"{subject.name}: {subject.why_not}", changes=subject.changes)
     if subject.lock is None:
         raise LockError(f"{subject.name}: {subject.why_not}", hint="make it: envbuild lock")
     return subject.lock

@@ -29,16 +29,23 @@ _NOT_THERE = frozenset({"missing", "platform", "unsupported"})
 
 
 class Wanted:
-    """What the labels of the image have to say. `context`: the digest of all that it would be made from."""
+    """What the labels of the image have to say. `context`: the digest of all that it would be made from.
+
+    doubtful  the image was found, and its copied files were not compared
+    former    an image of the spec's names that is of this environment, but made from something else; where it
+              was seen first
+    """
 
     def __init__(self, locked: Locked, context: Callable[[], str]) -> None:
         self._spec, self._lock = locked.spec.source.digest, locked.lock.digest
         self._copies = bool(locked.spec.copy)
         self._context = context
+        self._name = locked.spec.name
         self.doubtful = False
+        self.former: tuple[str, ImageInfo] | Reference | None = None
 
     def is_it(self, labels: Mapping[str, str]) -> bool:
-        """Whether an image with these labels is the one; `doubtful`: its copied files were not compared."""
+        """Whether an image with these labels is the one."""
         if labels.get("dev.envbuild.lock") != self._lock or labels.get("dev.envbuild.spec") != self._spec:
             return False
         if not self._copies:
@@ -48,6 +55,10 @@ class Wanted:
         self.doubtful = not same and labels.get("dev.envbuild.version") != __version__
         return same or self.doubtful
 
+    def is_former(self, labels: Mapping[str, str]) -> bool:
+        """Whether these are the labels of an image of the same environment, as it was at another time."""
+        return labels.get("dev.envbuild.name") == self._name
+
 
 def in_engine(request: Request, locked: Locked, wanted: Wanted) -> tuple[str, ImageInfo] | None:
     """The name and the image of the engine, by the names of the spec. Raises EngineError."""
@@ -56,6 +67,8 @@ def in_engine(request: Request, locked: Locked, wanted: Wanted) -> tuple[str, Im
         image = engine.image(name)
         if image and wanted.is_it(image.labels):
             return name, image
+        if image and wanted.former is None and wanted.is_former(image.labels):
+            wanted.former = name, image
     return None
 
 
@@ -97,6 +110,8 @@ def _found(
             continue
         if wanted.is_it(labels):
             return replace(reference, digest=manifest.digest)
+        if tag in tags and wanted.former is None and wanted.is_former(labels):
+            wanted.former = replace(reference, digest=manifest.digest)
     return None
 
 

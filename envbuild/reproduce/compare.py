@@ -81,7 +81,8 @@ def held_against_lock(engine: Engine, image: ImageInfo, lock: Lock) -> Finding:
     return Finding(
         verdict="equivalent",
         compared_with="the lock",
-        why=f"its {counted} are those of the lock; no image of this lock was at hand to compare files with",
+        why=f"its {counted} are those of the lock; no image of this spec and lock was at hand to compare"
+        " files with",
     )
 
 

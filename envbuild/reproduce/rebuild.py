@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envbuild import made, pipeline, subjects
+from envbuild.compare.contents import contents_of_spec
+from envbuild.compare.diff import diff
 from envbuild.engine.model import BuiltImage
 from envbuild.errors import EngineError
 from envbuild.events import Notice
@@ -18,7 +20,7 @@ from envbuild.names import read_reference
 from envbuild.outcomes import ImageOptions, LockOptions
 from envbuild.remote.look import look
 from envbuild.reproduce.at_hand import Wanted, in_engine, in_registry
-from envbuild.reproduce.compare import Original, held_against, held_against_lock
+from envbuild.reproduce.compare import Original, change_line, held_against, held_against_lock
 from envbuild.reproduce.judge import lock_fit, tell_limits
 from envbuild.reproduce.model import Finding, PullOptions, Reproduced
 from envbuild.reproduce.pull import pull
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from envbuild.smoke.model import SmokeReport
 
 _FROZEN = LockOptions(frozen=True)
+_SHOWN = 10
+"""Changes that are named; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,25 @@ class _Run:
         tell_limits(self._request, fit)
         if local and not self._options.rebuild:
             return self._take(*local)
+        if not (local or remote):
+            self._tell_former()
         return self._rebuild(self._original(local, remote))
+
+    def _tell_former(self) -> None:
+        """Say what changed since the image was made that has the spec's name, if there is one."""
+        former = self._wanted.former
+        if former is None:
+            return
+        original = self._original(former, None) if isinstance(former, tuple) else self._original(None, former)
+        if original is None:
+            return
+        spec, lock = self._locked.spec, self._locked.lock
+        here = contents_of_spec(spec, lock, name=self._target)
+        lines = [change_line(change) for change in diff(subjects.contents_of(original.found), here).changes]
+        more = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+        told = "; ".join(lines[:_SHOWN]) + more or "in smoke tests, comments or files of `copy:` only"
+        text = f"{self._target} changed since its image was made, {original.name}: {told}"
+        self._request.sink(Notice(level="warning", text=text))
 
     def _take(self, name: str, image: ImageInfo) -> Reproduced:
         """The engine's own image: tried here, and called by all the names of the spec."""

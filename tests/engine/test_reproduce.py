@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
 from support.commandline import CommandLine
 from support.contexts import context
-from support.inspectable import stand_in
-from support.nvml import OLD, standin_nvml
+from support.inspectable import GPU, a_lock, labels_for, stand_in
+from support.nvml import A100, OLD, standin_nvml
 from support.projects import Project
 from support.pushed import push
 from support.registries import Registry
@@ -24,8 +25,10 @@ from support.small import Small, small
 
 from envbuild import subjects
 from envbuild.archive.read import examine
+from envbuild.engine.connect import connect
 from envbuild.engine.engine import Engine
 from envbuild.engine.model import BuildRequest
+from envbuild.lock.pylock import dump_lock
 from envbuild.logins import Logins
 from envbuild.names import read_reference
 from envbuild.outcomes import Request
@@ -164,6 +167,96 @@ def test_a_spec_without_a_fresh_lock(colleague: CommandLine) -> None:
     assert "it has no lock yet" in err
     _, err = colleague("reproduce", "pylock.env.toml", code=2)
     assert "there is no such file" in err
+
+
+# --- a spec that changed since ---
+
+
+class Shared:
+    """A small image (a stand-in) and the project that it says it was made from, in somebody's folder."""
+
+    def __init__(self, who: CommandLine, repository: str, **lock: Any) -> None:
+        self.who, self.name = who, f"{repository}:latest"
+        made = small()
+        spec = f"{made.spec}image: {{repository: {repository}}}\n"
+        held = a_lock(packages=(), apt=(), cuda={}, inputs={"python": "3.11"}, **{"gpu": {"uses": []}} | lock)
+        labels = {key: value for key, value in labels_for(held, spec).items() if value}
+        self.image = replace(made, spec=spec, lock=held, labels=labels)
+        (who.folder / "pylock.env.toml").write_text(dump_lock(held))
+        self.write()
+
+    def write(self, more: str = "") -> None:
+        """The spec, with further lines since."""
+        (self.who.folder / "spec.yml").write_text(self.image.spec + more)
+
+    def reproduce(self, *arguments: str, **more: Any) -> tuple[list[str], str]:
+        """Warnings, and all that was said; the build has no base to stand on and ends with 7."""
+        _, err = self.who("reproduce", "spec.yml", "--no-smoke", *arguments, **more)
+        lines = [line.removeprefix("warning: ") for line in err.splitlines() if line.startswith("warning: ")]
+        return lines, err
+
+
+CHANGED = [
+    ("env: {A: '1'}\n", "env: A added (1)"),
+    ("env: {A: '1'}\nworkdir: /data\n", "env: A added (1); settings: workdir: /workspace -> /data"),
+    ("# a remark\n", "in smoke tests, comments or files of `copy:` only"),
+]
+
+
+@pytest.mark.parametrize(("more", "told"), CHANGED)
+def test_what_changed_since_the_engine_s_image_was_made(
+    colleague: CommandLine, second: Second, engine: Engine, more: str, told: str
+) -> None:
+    """The spec beside it was edited: what is there now is not that image, and the user hears how."""
+    shared = Shared(colleague, f"envbuild-test-{uuid.uuid4().hex[:12]}")
+    with connect(second.url, {"HOME": colleague.environ["XDG_CONFIG_HOME"]}) as other:
+        shared.image.build(other, shared.name)
+    assert shared.reproduce("-q")[0] == []
+    shared.write(more)
+    warnings, _ = shared.reproduce(code=7)
+    begin = f"spec.yml changed since its image was made, {shared.name} as the engine had it: "
+    assert warnings == [begin + told]
+
+
+def test_what_changed_since_the_registry_s_image_was_made(
+    colleague: CommandLine, client: RegistryClient, repository: str
+) -> None:
+    shared = Shared(colleague, repository)
+    image = stand_in(shared.image.lock, spec=shared.image.spec)
+    push(client, read_reference(shared.name), image)
+    shared.write("env: {A: '1'}\n")
+    warnings, _ = shared.reproduce(code=7)
+    begin = f"spec.yml changed since its image was made, {shared.name} in its registry: "
+    (told,) = warnings
+    assert told.startswith(begin)
+    assert "env: A added (1)" in told.removeprefix(begin).split("; ")
+
+
+def test_a_spec_that_its_lock_does_not_answer_any_more(
+    colleague: CommandLine, second: Second, repository: str
+) -> None:
+    """Nothing is looked up for it: what differs is the lock's to say."""
+    shared = Shared(colleague, repository)
+    shared.write("apt: [git]\n")
+    for target in ("spec.yml", "pylock.env.toml"):
+        out, err = colleague("reproduce", target, code=4)
+        assert out == ""
+        assert "  apt: + git\n" in err
+        assert err.endswith("hint: renew it: envbuild lock\n")
+
+
+def test_limits_are_said_once(colleague: CommandLine, second: Second, client: RegistryClient) -> None:
+    """With a stand-in for NVML, for an image of the engine; and for one that has to be made anew."""
+    shared = Shared(colleague, f"envbuild-test-{uuid.uuid4().hex[:12]}", gpu={"uses": GPU["uses"]})
+    with connect(second.url, {"HOME": colleague.environ["XDG_CONFIG_HOME"]}) as other:
+        shared.image.build(other, shared.name)
+    with standin_nvml(A100) as environ:
+        for code in (0, 7):
+            warnings, _ = shared.reproduce(code=code, environ=environ)
+            limits = [line for line in warnings if line.startswith("preflight: limits: ")]
+            assert limits
+            assert len(limits) == len(set(limits))
+            shared.write("env: {A: '1'}\n")
 
 
 # --- comparing images ---

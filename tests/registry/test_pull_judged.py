@@ -135,6 +135,18 @@ def test_who_can_run_it(machine: Machine, client: RegistryClient, reference: Ref
     assert all(level == "warning" and "preflight: limits: " in text for level, text in machine.notices)
 
 
+@pytest.mark.parametrize("command", ["pull", "reproduce"])
+def test_limits_are_said_once(
+    envbuild: CommandLine, front: Front, reference: Reference, command: str
+) -> None:
+    """With a stand-in for NVML: four equal GPUs, of which each has the same limit."""
+    four = replace(A100, gpus=A100.gpus[:1] * 4)
+    _, err = envbuild(command, at(front, reference), code=8, environ=nvml_environ(four))
+    said = [line for line in err.splitlines() if "preflight: limits: " in line]
+    assert said
+    assert len(said) == len(set(said))
+
+
 @pytest.mark.parametrize("label", ["", "nonsense", '{"uses": 7}', '{"uses": [{"cuda": "x"}]}', "[" * 10_000])
 def test_labels_that_say_nothing_of_gpus(
     machine: Machine, client: RegistryClient, open_registry: Registry, label: str

@@ -9,7 +9,7 @@ from support.planned import lock, package
 
 from envbuild import subjects
 from envbuild.engine.engine import Engine
-from envbuild.errors import EngineError, LockError, RegistryError, SpecError, UsageError
+from envbuild.errors import EngineError, LockError, RegistryError, SpecError, StaleLock, UsageError
 from envbuild.lock.inputs import inputs_of
 from envbuild.lock.model import Lock, LockedApt
 from envbuild.lock.pylock import dump_lock
@@ -85,6 +85,9 @@ def test_a_spec_and_its_lock(folder: Path) -> None:
         None,
         "pylock.env.toml does not answer it any more (envbuild lock)",
     )
+    with pytest.raises(StaleLock) as told:
+        subjects.ensure_lock(stale)
+    assert (told.value.changes, told.value.hint) == (("apt: + git",), "renew it: envbuild lock")
     contents = subjects.contents_of(stale)
     assert contents.notes == ("spec.yml: pylock.env.toml does not answer it any more (envbuild lock)",)
     assert contents.wishes == {"python": "3.11", "apt": ["git"]}
