@@ -66,6 +66,15 @@ def remark(text: str, sign: str = "") -> str:
     return f"{sign} {plain}".rstrip() if sign else plain
 
 
+def step(text: str) -> str:
+    """A shell step as a YAML value: several lines as a block, where that holds them as they are."""
+    lines = text.split("\n")
+    safe = len(lines) > 1 and not text.startswith((" ", "\t", "\n")) and lines[-1].strip()
+    if not safe or _UNSAID.search(text.replace("\n", "").replace("\t", "")):
+        return quoted(text)
+    return "\n".join(["|-", *(f"    {line}" if line else "" for line in lines)])
+
+
 @cache
 def _template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -84,4 +93,5 @@ def _template() -> Template:
     )
     environment.filters["quoted"] = quoted
     environment.filters["remark"] = remark
+    environment.filters["step"] = step
     return environment.get_template("spec.yml.j2")
