@@ -1,4 +1,5 @@
-"""Tiny packages with the names, versions, builds and dependencies of real ones, as far as the classic guides need:
+"""Tiny packages with the names, versions, builds and dependencies of real ones, as the classic guides need them.
+
 `PACKAGES` for a channel like conda-forge, `PYTORCH` and `NVIDIA` for the channels of those names.
 
 What they hold is a stand-in: Python is a link to the system's own, modules say their version and no more.
@@ -10,7 +11,7 @@ PYTHONS = ("3.6.15", "3.7.16", "3.8.20", "3.9.19", "3.10.14", "3.11.9", "3.12.4"
 
 
 def python(version: str) -> Package:
-    """A stand-in for Python `version`: the system's python3, which takes the prefix for a virtual environment."""
+    """A stand-in for Python `version`: the system's python3, with the prefix as its virtual environment."""
     minor = version.rpartition(".")[0]
     links = {f"bin/{name}": "/usr/bin/python3" for name in ("python", "python3", f"python{minor}")}
     config = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {version}\n"

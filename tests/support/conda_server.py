@@ -1,4 +1,4 @@
-"""A conda channel's folder on loopback http or https: logins, tokens, a record of what was asked, broken answers."""
+"""A conda channel's folder on loopback http or https: logins, tokens, what was asked, broken answers."""
 
 import base64
 import contextlib

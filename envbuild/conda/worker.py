@@ -1,0 +1,253 @@
+"""py-rattler in a process of its own: a job (JSON) on standard input → an answer (a line of JSON) on standard output.
+
+Stands alone: it is run as a file, and imports nothing of envbuild's. A process of its own, because py-rattler 0.28
+crashes now and then while an interpreter ends (4 of 25 runs, 2026-11-21), holds 0.7 GB for a large channel until
+then, and reads CA bundle and proxies from its process's variables. Its parent reads the answer and ends it. The
+jobs are made in `solve.py` and `install.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rattler import Client, Gateway, MatchSpec, RepoDataRecord
+
+RETRIES = 2  # with growing pauses: some 5 s in all for a server that answers 502
+OTHERS = ("linux-64", "linux-aarch64", "osx-arm64", "osx-64", "win-64")
+MOST = 400  # candidates of one name that an answer tells about
+ELSEWHERE = 5.0  # seconds for looking at other platforms, which only makes a message better
+
+Job = dict[str, Any]
+
+
+def main() -> None:
+    """Do the job, answer. What goes wrong is an answer too: `{"failed": class, "text": …}`."""
+    job: Job = json.load(sys.stdin)
+    try:
+        answer = asyncio.run({"solve": solve, "install": install}[job["do"]](job))
+    except Exception as error:  # noqa: BLE001  the parent knows what to say of each
+        answer = {"failed": type(error).__name__, "text": str(error)}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+async def solve(job: Job) -> dict[str, Any]:
+    """`{"records": […]}`, or `{"unsolvable": text, …}` with what the channels do have."""
+    import datetime
+
+    from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, Version
+    from rattler import solve as ask
+    from rattler.exceptions import SolverError
+    from rattler.package import BuildString
+
+    gateway = Gateway(cache_dir=Path(job["cache"]), client=client_for(job))
+    specs = [MatchSpec(text) for text in job["specs"]]
+    kept, changed = await pinned(gateway, job)
+    if changed:
+        return {"changed": changed}
+    try:
+        found = await ask(
+            sources=job["sources"],
+            specs=specs,
+            gateway=gateway,
+            platforms=[job["subdir"], "noarch"],
+            locked_packages=kept,
+            virtual_packages=[
+                GenericVirtualPackage(PackageName(name), Version(version), BuildString(build))
+                for name, version, build in job["virtual"]
+            ],
+            timeout=datetime.timedelta(seconds=job["seconds"]),
+            channel_priority=ChannelPriority[job["priority"].capitalize()],
+            constraints=[MatchSpec(text) for text in job["constraints"]],
+            channel_relations="disabled",
+        )
+    except SolverError as error:
+        return {"unsolvable": str(error), **await around(gateway, specs, job)}
+    return {"records": [row_of(record) for record in found]}
+
+
+def client_for(job: Job) -> Client:
+    """A client with the job's mirrors and logins; it knows no keychain and no file of the user's."""
+    from rattler import Client
+    from rattler.networking.middleware import AddHeadersMiddleware, MirrorMiddleware, RetryMiddleware
+
+    return Client(
+        [
+            RetryMiddleware(RETRIES),
+            MirrorMiddleware({old: [new] for old, new in job["mirrors"]}),
+            AddHeadersMiddleware(headers_of(job["logins"])),
+        ],
+        user_agent="envbuild",
+    )
+
+
+def headers_of(logins: list[tuple[str, str, str]]) -> Callable[[str, str], dict[str, str] | None]:
+    """host, path of a request → the login's header; `logins`: host, path, header, the longest path first."""
+
+    def headers(host: str, path: str) -> dict[str, str] | None:
+        for known, prefix, value in logins:
+            if host == known and f"{path}/".startswith(f"{prefix}/"):
+                return {"Authorization": value}
+        return None
+
+    return headers
+
+
+async def pinned(gateway: Gateway, job: Job) -> tuple[list[RepoDataRecord], list[dict[str, str]]]:
+    """The job's pins that the channels still have, and those that are another file by now."""
+    pins = {pin["url"]: pin["sha256"] for pin in job["pins"]}
+    if not pins:
+        return [], []
+    names = sorted({pin["name"] for pin in job["pins"]})
+    found = await query(gateway, job, names, [job["subdir"], "noarch"])
+    kept, changed = [], []
+    for record in (record for source in found for record in source):
+        if record.url not in pins:
+            continue
+        if not record.sha256 or record.sha256.hex() == pins[record.url]:
+            kept.append(record)
+        else:
+            changed.append({"name": record.name.normalized, "url": record.url})
+    return kept, changed
+
+
+async def query(
+    gateway: Gateway, job: Job, names: list[str], subdirs: list[Any]
+) -> list[list[RepoDataRecord]]:
+    """All records of those names, one list for each source."""
+    return await gateway.query(job["sources"], subdirs, names, recursive=False, channel_relations="disabled")
+
+
+async def around(gateway: Gateway, specs: list[MatchSpec], job: Job) -> dict[str, Any]:
+    """What the channels have of the names asked for.
+
+    known      name → rows (source's number, version, build, needs __cuda, fits the wish), the newest first
+    near       name that no channel has → the nearest that one has
+    elsewhere  name that no channel has for this platform → platforms that have it
+    """
+    names = sorted({str(spec.name.normalized) for spec in specs} | set(job["names"]))
+    found = await query(gateway, job, names, [job["subdir"], "noarch"])
+    known: dict[str, list[Any]] = {name: [] for name in names}
+    for number, records in enumerate(found):
+        for record in sorted(records, key=lambda record: record.version, reverse=True):
+            name = record.name.normalized
+            fits = all(spec.matches(record) for spec in specs if spec.name.normalized == name)
+            needs = any(depend.split()[0] == "__cuda" for depend in record.depends)
+            known[name].append(
+                [number, str(record.version), str(record.build), needs, fits, list(record.depends)]
+            )
+    missing = [name for name in names if not known[name]]
+    near = await nearest(gateway, missing, job) if missing else {}
+    elsewhere = await other_platforms(gateway, missing, job) if missing else {}
+    return {
+        "known": {name: rows[:MOST] for name, rows in known.items()},
+        "near": near,
+        "elsewhere": elsewhere,
+    }
+
+
+async def nearest(gateway: Gateway, missing: list[str], job: Job) -> dict[str, str]:
+    """For each name the one most like it that a channel has, if one is alike."""
+    import difflib
+
+    every = [
+        name.normalized
+        for name in await gateway.names(
+            job["sources"], [job["subdir"], "noarch"], channel_relations="disabled"
+        )
+    ]
+    plain = {re_plain(name): name for name in sorted(every, reverse=True)}
+    found = {}
+    for name in missing:
+        if same := plain.get(re_plain(name)):
+            found[name] = same
+            continue
+        alike = [other for other in every if abs(len(other) - len(name)) <= 2 + len(name) // 4]
+        close = difflib.get_close_matches(name, sorted(alike), n=1, cutoff=0.75)
+        found |= {name: close[0]} if close else {}
+    return found
+
+
+def re_plain(name: str) -> str:
+    """A name without what people mix up."""
+    return name.lower().replace("-", "").replace("_", "").replace(".", "")
+
+
+async def other_platforms(gateway: Gateway, missing: list[str], job: Job) -> dict[str, list[str]]:
+    """The platforms that have what this one lacks; nothing where asking takes too long or fails."""
+    found: dict[str, list[str]] = {}
+    for subdir in (name for name in OTHERS if name != job["subdir"]):
+        try:
+            async with asyncio.timeout(ELSEWHERE / len(OTHERS)):
+                rows = await query(gateway, job, missing, [subdir])
+        except Exception:  # noqa: BLE001, S112  a channel need not have that platform
+            continue
+        for name in sorted({record.name.normalized for records in rows for record in records}):
+            found.setdefault(name, []).append(subdir)
+    return found
+
+
+def row_of(record: RepoDataRecord) -> dict[str, Any]:
+    """What the parent wants of a record."""
+    noarch = "" if record.noarch.none else "python" if record.noarch.python else "generic"
+    return {
+        "name": record.name.normalized,
+        "version": str(record.version),
+        "build": str(record.build),
+        "subdir": record.subdir,
+        "url": record.url,
+        "sha256": record.sha256.hex() if record.sha256 else "",
+        "md5": record.md5.hex() if record.md5 else "",
+        "size": record.size,
+        "depends": list(record.depends),
+        "noarch": noarch,
+    }
+
+
+async def install(job: Job) -> dict[str, Any]:
+    """Install the job's records into its folder, for its prefix; `{}` when all is there."""
+    from rattler import RepoDataRecord
+    from rattler import install as link
+    from rattler.package import BuildString, NoArchType
+    from rattler.platform import Subdir
+    from rattler.repo_data import PackageRecord
+
+    records = []
+    for row in job["records"]:
+        record = PackageRecord(
+            name=row["name"],
+            version=row["version"],
+            build=BuildString(row["build"]),
+            build_number=0,
+            subdir=row["subdir"],
+            noarch=NoArchType(row["noarch"] or None),
+            depends=row["depends"],
+            sha256=bytes.fromhex(row["sha256"]),
+            md5=bytes.fromhex(row["md5"]) if row["md5"] else None,
+            size=row["size"],
+        )
+        file = row["url"].rpartition("/")[2]
+        records.append(RepoDataRecord(record, file, row["url"], row["channel"]))
+    await link(
+        records,
+        target_prefix=job["folder"],
+        alternative_target_prefix=job["prefix"],
+        cache_dir=Path(job["cache"]),
+        platform=Subdir(job["subdir"]),
+        execute_link_scripts=False,
+        show_progress=False,
+        client=client_for(job),
+        installed_packages=[],
+    )
+    return {}
+
+
+if __name__ == "__main__":
+    main()
