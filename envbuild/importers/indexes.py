@@ -30,12 +30,14 @@ class Indexes:
     findings: tuple[Finding, ...] = ()
 
 
-def indexes_of(used: Iterable[tuple[str, Place]], pins: Iterable[tuple[str, str]] = ()) -> Indexes:
+def indexes_of(
+    used: Iterable[tuple[str, Place]], pins: Iterable[tuple[str, str]] = (), *, public: bool = False
+) -> Indexes:
     """What a spec says for the indexes in `used`, each with a place that names it, most important first.
 
     `pins` are (name, version) of packages: a torch `+cu124` names its backend, too.
+    `public`: whether something comes from the public index without naming it.
     """
-    public = False
     others: list[str] = []
     backends: list[tuple[str, Place]] = []
     findings: list[Finding] = []
