@@ -12,6 +12,7 @@ from envbuild.cli.commands import (
     bootstrap,
     diff,
     doctor,
+    export,
     gpu_audit,
     image,
     init,
@@ -52,6 +53,7 @@ app = typer.Typer(
 _MODULES = (
     *(init, lock, plan, render, image, smoke, preflight, gpu_audit),
     *(push, inspect, diff, pull, reproduce, save, load),
+    *(export,),
     *(bootstrap, schema, doctor),
 )
 for _module in _MODULES:

@@ -108,9 +108,8 @@ def _left(source: Source) -> list[Left]:
 
 
 def _word(text: str) -> Written:
-    """One word of a shell, without double braces and lines that begin with %: `'a{''{b'` is `'a{{b'` to a shell.
-
-    Whatever needs it stands between quotes already.
+    """One word of a shell, without double braces and lines that begin with %. Whatever has these stands
+    between quotes already, and `'a{''{b'` is `'a{{b'` to a shell.
     """
     quoted = "'" + text.replace("'", "'\"'\"'") + "'" if "\n" in text else str(shell_word(text))
     quoted = _SECTION.sub(r"\1''%", quoted)

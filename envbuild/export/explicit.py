@@ -1,4 +1,4 @@
-"""The explicit list of conda packages, for conda, mamba and micromamba: an address and a hash a line. Pure."""
+"""The explicit list of conda packages for conda, mamba, micromamba: an address and a hash a line. Pure."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def conda_wishes(source: Source) -> tuple[str, ...]:
 
 
 def pip_wishes(source: Source) -> tuple[str, ...]:
-    """The requirements of the spec in its order; by the lock those of requirements files that are not at hand."""
+    """The requirements of the spec in its order; those of files that are not at hand, by the lock."""
     texts = dict.fromkeys(" ".join(wish.text.split()) for wish in source.spec.pip.requirements)
     known = set(requirement_texts(source.spec))
     more = source.lock.inputs.get("pip", []) if source.lock else []
