@@ -1,4 +1,4 @@
-"""What `export` is given (a spec, a lock, an image) → a `Source`. Asks engine and registry; locks if need be."""
+"""What `export` is given (a spec, a lock, an image) → a `Source`. Asks engines, registries; locks specs."""
 
 from __future__ import annotations
 

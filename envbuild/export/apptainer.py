@@ -15,7 +15,7 @@ from envbuild.export.left import left_of
 from envbuild.export.model import AS_LOCKED, Exported, Left
 from envbuild.export.said import head
 from envbuild.names import HUB, HUB_HOSTS, parse_reference
-from envbuild.plan.metadata import DEFAULT_CMD, OWN_ENV
+from envbuild.plan.metadata import DEFAULT_CMD, OWN_ENV, env_layer
 from envbuild.render.quoting import Written, comment, only_written, shell_word
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:  # noqa: ARG
         bootstrap=bootstrap,
         reference=reference,
         labels=_labels(source),
-        env=[(name, value) for name, value in (*OWN_ENV[1:], *spec.env) if name != "PATH"],
+        env=_env(source),
         entrypoint=spec.entrypoint or (),
         cmd=spec.cmd if spec.cmd is not None else () if spec.entrypoint else DEFAULT_CMD,
         imports=spec.smoke.imports,
@@ -82,6 +82,13 @@ def _from(source: Source) -> tuple[str, str, tuple[Left, ...]]:
     todo = "push it, and export it from there"
     what = f"the digest of {reference}, which is taken from this machine's Docker"
     return "docker-daemon", reference, (Left(key="image", what=what, todo=todo),)
+
+
+def _env(source: Source) -> list[tuple[str, str]]:
+    """What the image sets but PATH: said again, since a machine's own settings reach into containers there."""
+    spec, lock = source.spec, source.lock
+    env = env_layer(spec, lock).env if lock else (*OWN_ENV, *spec.env)
+    return [(name, value) for name, value in dict(env).items() if name != "PATH"]
 
 
 def _labels(source: Source) -> list[tuple[str, str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from envbuild.conda.virtual import subdir_of
 from envbuild.export.left import left_of
 from envbuild.export.model import AS_LOCKED, Exported, Left
-from envbuild.export.said import channels, conda_platform, ensure_conda, head, pip_rows
+from envbuild.export.said import channels, ensure_conda, head, pip_rows
 from envbuild.export.yaml import dump
 from envbuild.lock.packages import chosen_file, without_credentials
 
@@ -24,7 +25,7 @@ _DEPEND = re.compile(r"([A-Za-z0-9_.-]+)\s*(.*)", re.DOTALL)
 def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:  # noqa: ARG001  # it says all hashes
     """The file. Raises LockError without a lock, or without conda packages."""
     lock = ensure_conda(source)
-    platform = conda_platform(lock.platform)
+    platform = subdir_of(lock.platform)
     rows = [(row, chosen_file(row) or {}) for row in pip_rows(lock)]
     told = [(row, table) for row, table in rows if "sha256" in table.get("hashes", {}) and "url" in table]
     data = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envbuild.errors import LockError
 from envbuild.export.left import left_of
 from envbuild.export.model import AS_LOCKED, Exported
-from envbuild.export.said import conda_platform, ensure_conda, head
+from envbuild.export.said import ensure_conda, head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:
     from envbuild.conda.explicit import explicit_text
 
     lock = ensure_conda(source)
-    text = explicit_text(lock.conda, conda_platform(lock.platform))
+    text = explicit_text(lock.conda, lock.platform)
     if wishes.md5:
         text = _with_md5(text, lock.conda)
     left = left_of(source, {"conda", "python"})

@@ -37,7 +37,7 @@ def few(names: Sequence[str]) -> str:
 def _parts(source: Source) -> Iterator[tuple[str, Left]]:
     spec, lock = source.spec, source.lock
     version = lock.python.version if lock else spec.python
-    yield "python", Left(key="python", what=f"Python {version}", todo="have it there")
+    yield "python", Left(key="python", what=f"Python {version}", todo="take that one there")
     if spec.base:
         yield "base", Left(key="base", what=f"the base image {spec.base}, with what is in it")
     if spec.cuda:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
 
+from envbuild.conda.virtual import subdir_of
 from envbuild.export.left import left_of
 from envbuild.export.model import AS_LOCKED, Exported, Left
 from envbuild.export.said import (
     channels,
-    conda_platform,
     conda_wishes,
     ensure_lock,
     head,
@@ -69,7 +69,7 @@ def _workspace(source: Source, left: list[Left]) -> dict[str, Any]:
     return {
         "name": source.spec.name,
         "channels": list(channels(source)),
-        "platforms": [conda_platform(platform)],
+        "platforms": [subdir_of(platform)],
     } | ({"channel-priority": "disabled"} if priority == "disabled" else {})
 
 

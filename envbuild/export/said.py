@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from envbuild.export.model import Left, Source
     from envbuild.lock.model import Lock
 
-PLATFORMS = {"linux/amd64": "linux-64", "linux/arm64": "linux-aarch64"}
-"""conda's names of platforms."""
-
 _TORCH = "https://download.pytorch.org/whl"
 """Where uv's --torch-backend looks, below it the backend's name (uv 0.8 to 0.13)."""
 
@@ -41,11 +38,6 @@ def ensure_conda(source: Source) -> Lock:
             f"{source.name}: it has no conda packages, and this format says nothing else", hint=hint
         )
     return lock
-
-
-def conda_platform(platform: str) -> str:
-    """conda's name of `platform`, such as linux-64."""
-    return PLATFORMS.get(platform, platform.replace("/", "-"))
 
 
 def channels(source: Source) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def command(
         bool,
         typer.Option(
             "--from-history",
-            help="environment.yml, requirements.txt, pixi.toml: say what the spec names, not what was locked.",
+            help="environment.yml, requirements.txt, pixi.toml: what the spec names, not what was locked.",
         ),
     ] = False,
     md5: Annotated[
