@@ -55,6 +55,16 @@ class Target:
         said = _EXTRA.sub(lambda match: _truth(match, active), marker)
         return self._judge(said, place, active)
 
+    def allows(self, range_: str) -> bool:
+        """Whether its Python lies in `range_`, as poetry and PEP 440 write it; "" allows all."""
+        text = range_.strip()
+        if not text or text == "*":
+            return True
+        key = f"python {text}"
+        if key not in self._known:
+            self._known[key] = not _is_outside(self.python, text)
+        return self._known[key]
+
     def _judge(self, marker: str, place: Place, extras: frozenset[str]) -> bool:
         from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
