@@ -36,7 +36,7 @@ mkdir -p .cache
 .venv/bin/python -m pytest -q tests/unit tests/golden tests/registry tests/network >.cache/other.log 2>&1 &
 other=$!
 code=0
-.venv/bin/python -m pytest tests/engine tests/gpu || code=$?
+.venv/bin/python -m pytest --durations=15 tests/engine tests/gpu || code=$?
 wait "$other" || code=$?
 say "The lot beside it (tests/unit, tests/golden, tests/registry, tests/network):"
 cat .cache/other.log
