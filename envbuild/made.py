@@ -27,10 +27,11 @@ from envbuild.outcomes import ImageOutcome
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from envbuild.conda.source import CondaSource
     from envbuild.engine.engine import Engine
     from envbuild.engine.model import BuiltImage
     from envbuild.lock.model import Lock
-    from envbuild.outcomes import ImageOptions, Locked, Rendered, Request
+    from envbuild.outcomes import ImageOptions, Locked, Planned, Rendered, Request
     from envbuild.smoke.model import Check, SmokeReport
     from envbuild.spec.model import Spec
 
@@ -114,10 +115,31 @@ def _watched(locked: Locked) -> tuple[str, ...]:
     )
 
 
+def conda_source(request: Request, planned: Planned, *, share: bool) -> CondaSource:
+    """Where a build takes conda packages from, if it has any. Raises SiteError, LockError."""
+    from envbuild.conda.source import CondaSource
+
+    if not planned.plan.explicit:
+        return CondaSource()
+    from envbuild.engine import conda
+
+    wanted = conda.Wanted(
+        plan=planned.plan,
+        lock=planned.locked.lock,
+        folder=planned.locked.spec.source.folder,
+        site=request.site,
+        platform=request.platform,
+        connect=request.connect,
+        sink=request.sink,
+    )
+    return conda.conda_source(wanted, share=share)
+
+
 def build_image(request: Request, rendered: Rendered, options: ImageOptions) -> BuiltImage:
     """Have the base, and build on it. Raises BuildError, RegistryError, EngineError."""
+    from envbuild.conda.failed import conda_failed
     from envbuild.engine.cache import ensure_cache
-    from envbuild.engine.prepare import build_request, ensure_base
+    from envbuild.engine.prepare import build_request, ensure_base, ensure_micromamba
     from envbuild.lock.reasons import not_installed
 
     locked = rendered.planned.locked
@@ -132,11 +154,13 @@ def build_image(request: Request, rendered: Rendered, options: ImageOptions) -> 
         spec=spec_name,
         no_cache=options.no_cache,
         cache=options.cache,
+        micromamba=ensure_micromamba(engine, rendered.context, request.sink),
     )
     try:
         return engine.build(rendered.context, wanted, request.sink)
     except BuildError as error:
-        raise not_installed(error, locked.spec.pip.requirements) from error
+        told = conda_failed(error, locked.lock.conda)
+        raise not_installed(told, locked.spec.pip.requirements) from error
 
 
 def remember_image(

@@ -60,7 +60,8 @@ def plan(request: Request, options: LockOptions) -> Planned:
 
 def render(request: Request, options: LockOptions, *, share: bool = False) -> Rendered:
     """Lock and plan if needed, then render a build context (`share`: with nothing of this machine in it)."""
-    from envbuild.lock.uv import public_uv, runs_on
+    from envbuild import made
+    from envbuild.lock.uv import uv_image
     from envbuild.render.copies import read_copies
     from envbuild.render.render import render as render_plan
     from envbuild.render.templates import find_templates
@@ -72,9 +73,8 @@ def render(request: Request, options: LockOptions, *, share: bool = False) -> Re
         find_templates(),
         copies=read_copies(spec),
         line_of=spec.source.line_of,
-        uv_image=None
-        if runs_on(request.platform) and not share
-        else public_uv(planned.locked.lock.tools["uv"]),
+        uv_image=uv_image(request.platform, planned.locked.lock.tools["uv"], share=share),
+        conda=made.conda_source(request, planned, share=share),
     )
     return Rendered(planned=planned, context=context)
 

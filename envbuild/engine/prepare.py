@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from envbuild.site.model import Site
 
 BASE_ARGUMENT = "ENVBUILD_BASE"
+MICROMAMBA_ARGUMENT = "ENVBUILD_MICROMAMBA"
 
 
 def ensure_base(engine: Engine, base: LockedBase, platform: str, lock_name: str, sink: Sink) -> str:
@@ -52,6 +53,20 @@ def ensure_base(engine: Engine, base: LockedBase, platform: str, lock_name: str,
     return base.build_reference
 
 
+def ensure_micromamba(engine: Engine, context: BuildContext, sink: Sink) -> str:
+    """Have micromamba's image in the store, through the site's mirror if any; what FROM calls it there.
+
+    "" for a build that needs none. Raises RegistryError, EngineError.
+    """
+    image = context.conda_image
+    if not image:
+        return ""
+    if name := engine.local_reference(image):
+        return name
+    engine.pull(image, context.platform, sink)
+    return engine.local_reference(image) or image
+
+
 def _local(engine: Engine, base: LockedBase) -> str | None:
     """The id of the very image, or of one of that name with the very same layers (made again elsewhere)."""
     if base.image_id and (image := engine.image(base.image_id)):
@@ -61,14 +76,24 @@ def _local(engine: Engine, base: LockedBase) -> str | None:
 
 
 def build_request(
-    site: Site, context: BuildContext, base: str, *, spec: str, no_cache: bool, cache: Cache = NO_CACHE
+    site: Site,
+    context: BuildContext,
+    base: str,
+    *,
+    spec: str,
+    no_cache: bool,
+    cache: Cache = NO_CACHE,
+    micromamba: str = "",
 ) -> BuildRequest:
-    """How this site builds `context` on `base`; `spec` is what messages call the spec."""
+    """How this site builds `context` on `base`; `spec` is what messages call the spec, `micromamba`
+    its image as `ensure_micromamba` gave it.
+    """
     return BuildRequest(
         secrets=build_secrets(site),
         build_args={
             **build_args(site),
             BASE_ARGUMENT: base,
+            **({MICROMAMBA_ARGUMENT: micromamba} if micromamba else {}),
             **({ARGUMENT: "1"} if cache.inline else {}),
         },
         network="host" if site.build_network == "host" else "default",

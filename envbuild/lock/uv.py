@@ -61,6 +61,11 @@ def public_uv(version: str) -> str:
     return f"ghcr.io/astral-sh/uv:{version}"
 
 
+def uv_image(platform: str, version: str, *, share: bool) -> str | None:
+    """The image that a build takes uv from; None: this machine's own uv does (not to be shared)."""
+    return None if runs_on(platform) and not share else public_uv(version)
+
+
 def runs_on(platform: str) -> bool:
     """Whether the uv of this machine can run in containers of `platform` (linux/amd64, linux/arm64)."""
     machine = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}.get(platform)

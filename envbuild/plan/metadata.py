@@ -49,7 +49,7 @@ def env_layer(spec: Spec, lock: Lock) -> EnvLayer:
     path, *others = OWN_ENV
     place = "CONDA_PREFIX" if lock.python.source == "conda" else "VIRTUAL_ENV"
     own = dict([path, (place, "/opt/env"), *others])
-    if lock.cuda or any(map(is_cuda, (*lock.packages, *lock.conda))):
+    if lock.cuda or any(map(is_cuda, lock.packages)) or any(map(is_cuda, lock.conda)):
         # CUDA base images say this themselves; on others NVIDIA's runtime and enroot give no GPU without it.
         own |= {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
     return EnvLayer(

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """A stand-in for micromamba, for tests of what stands around it: it proves nothing about micromamba itself.
 
-Knows `--version` and `create -p PREFIX --file LIST` of an @EXPLICIT list of .tar.bz2 packages, with the options that
-envbuild gives, and refuses whatever else. It ends as micromamba 2.8.1 does for lists that are good, tampered with, without
-a hash, with a malformed one, and without a header. Like it, it keeps archives and what was in them in a cache, copies from
-there, and writes into conda-meta where each package came from. Standard library only: it runs inside build stages.
+Knows `--version` and `create -p PREFIX --file LIST` of an @EXPLICIT list of .tar.bz2 packages, with the
+options that envbuild gives, and refuses whatever else. It ends as micromamba 2.8.1 does for lists that are
+good, tampered with, without a hash, with a malformed one, and without a header. Like it, it keeps archives
+and what was in them in a cache, copies from there, and writes into conda-meta where each package came from.
+Standard library only: it runs inside build stages.
 """
 
 import argparse
@@ -99,10 +100,9 @@ def fetch(line: str, cache: Path, given: argparse.Namespace) -> Path:
         data = download(url, given)
         actual = algorithm(data).hexdigest()
         if digest and actual != digest:
-            print(
+            sys.stderr.write(
                 f"error    libmamba File not valid: SHA256 sum doesn't match expectation {archive}\n"
-                f"    Expected: {digest}\n    Actual: {actual}",
-                file=sys.stderr,
+                f"    Expected: {digest}\n    Actual: {actual}\n"
             )
             fail("Found incorrect downloads. Aborting")
         archive.write_bytes(data)
@@ -124,13 +124,11 @@ def download(url: str, given: argparse.Namespace) -> bytes:
         with urllib.request.urlopen(asked, context=tls) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
-        fail(
-            f"Multiple errors occurred:\n    Download error (22) [{url}]: The requested URL returned error: {error.code}"
-        )
+        why = f"The requested URL returned error: {error.code}"
+        fail(f"Multiple errors occurred:\n    Download error (22) [{url}]: {why}")
     except urllib.error.URLError as error:
-        fail(
-            f"Multiple errors occurred:\n    Download error (7) Could not connect to server [{url}]\n    {error.reason}"
-        )
+        why = f"Could not connect to server [{url}]\n    {error.reason}"
+        fail(f"Multiple errors occurred:\n    Download error (7) {why}")
 
 
 def install(url: str, folder: Path, prefix: Path, python: str) -> None:
@@ -166,9 +164,14 @@ def install(url: str, folder: Path, prefix: Path, python: str) -> None:
         files.append(f"bin/{name}")
     stem = f"{index['name']}-{index['version']}-{index['build']}"
     record = index | {
-        "url": url, "channel": url.rsplit("/", 2)[0], "fn": f"{stem}.tar.bz2", "files": sorted(files),
-        "link": {"source": str(folder), "type": 1}, "extracted_package_dir": str(folder), "requested_spec": url,
-    }  # fmt: skip
+        "url": url,
+        "channel": url.rsplit("/", 2)[0],
+        "fn": f"{stem}.tar.bz2",
+        "files": sorted(files),
+        "link": {"source": str(folder), "type": 1},
+        "extracted_package_dir": str(folder),
+        "requested_spec": url,
+    }
     meta = prefix / "conda-meta" / f"{stem}.json"
     meta.parent.mkdir(parents=True, exist_ok=True)
     meta.write_text(json.dumps(record, indent=4))

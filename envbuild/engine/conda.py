@@ -1,0 +1,190 @@
+"""Before a context is rendered: where this site takes conda packages from. Not pure.
+
+Output: a `CondaSource`. Where no micromamba can be had, the environment is installed here by py-rattler, cut
+into the plan's groups, and kept in the cache folder by what it was made from. Raises SiteError, LockError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from envbuild.conda.source import LEAST, MICROMAMBA_IMAGE, PREFIX, CondaSource, version_of
+from envbuild.errors import EngineError, LockError, RegistryError, SiteError
+from envbuild.events import Notice, StepDone, StepFailed, StepStarted
+from envbuild.files import cache_folder
+from envbuild.lock.uv import runs_on
+from envbuild.render.conda import conda_folders, conda_groups, staged_digest
+from envbuild.render.templates import find_templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from envbuild.conda.model import CondaRecord
+    from envbuild.engine.engine import Engine
+    from envbuild.events import Sink
+    from envbuild.lock.model import Lock
+    from envbuild.plan.model import Plan
+    from envbuild.site.model import Site
+
+STEP = "conda:stage"
+_SECONDS = 30
+_SCRIPT = "scripts/conda.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The packages of a plan and its lock, `folder` of the spec, at a site, for a platform; who listens.
+
+    `connect` reaches the engine, and is called only where that decides.
+    """
+
+    plan: Plan
+    lock: Lock
+    folder: Path
+    site: Site
+    platform: str
+    connect: Callable[[], Engine]
+    sink: Sink
+
+
+def conda_source(wanted: Wanted, *, share: bool = False) -> CondaSource:
+    """The way of the site's `micromamba`, or for `share` the one that other people have, too."""
+    if not wanted.plan.explicit:
+        return CondaSource()
+    way = "image" if share else wanted.site.micromamba
+    if way == "auto":
+        way = _found(wanted)
+    if way == "rattler":
+        return _staged(wanted)
+    packages = local_packages(wanted.lock.conda, wanted.folder)
+    if way == "image":
+        return CondaSource(packages=packages)
+    binary = check_micromamba(Path(way), wanted.platform)
+    return CondaSource(how="binary", binary=binary, packages=packages)
+
+
+def _found(wanted: Wanted) -> str:
+    """`image` where the engine has micromamba's or its registry answers, else `rattler`, and a word why."""
+    try:
+        engine = wanted.connect()
+        if engine.image(MICROMAMBA_IMAGE) is None:
+            engine.remote_digest(MICROMAMBA_IMAGE, wanted.platform)
+    except (EngineError, RegistryError) as error:
+        text = "py-rattler installs the conda packages here, since micromamba's image cannot be had"
+        wanted.sink(Notice(level="info", text=f"{text}: {error.message}"))
+        return "rattler"
+    return "image"
+
+
+def check_micromamba(binary: Path, platform: str) -> Path:
+    """The binary that the site names, if builds for `platform` can use it. Raises SiteError."""
+    hint = "correct micromamba: in the site config, or say image or rattler there"
+    if not runs_on(platform):
+        raise SiteError(
+            f"micromamba: {binary} is for this machine, and the image is for {platform}", hint=hint
+        )
+    try:
+        ran = subprocess.run(
+            [binary, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = error.strerror or str(error) if isinstance(error, OSError) else "it does not end"
+        raise SiteError(f"micromamba: {binary} does not run: {why}", hint=hint) from error
+    version = version_of(ran.stdout)
+    if ran.returncode or not version:
+        raise SiteError(f"micromamba: {binary} did not say its version", hint=hint)
+    if version < LEAST:
+        what = f"micromamba: {binary} is {ran.stdout.strip()}, which does not look at sha256"
+        raise SiteError(what, hint=f"take {'.'.join(map(str, LEAST))} or later, or say image or rattler")
+    return binary
+
+
+def local_packages(records: Iterable[CondaRecord], folder: Path) -> dict[str, Path]:
+    """File name → file, of packages in channels on this machine. `./` begins at `folder`, the spec's.
+
+    Raises LockError for one that is gone.
+    """
+    found = {}
+    for record in records:
+        if record.url.startswith("file:"):
+            path = Path(unquote(urlsplit(record.url).path))
+        elif record.url.startswith("./"):
+            path = folder / unquote(record.url)
+        else:
+            continue
+        if not path.is_file():
+            raise LockError(
+                f"{record.exact}: {path}: the package that the lock names is not there",
+                hint="put it back, or renew the lock: envbuild lock --upgrade",
+            )
+        found[record.file] = path
+    return found
+
+
+def _staged(wanted: Wanted) -> CondaSource:
+    plan = wanted.plan
+    script = find_templates() / _SCRIPT
+    made_by = hashlib.sha256(script.read_bytes()).hexdigest()
+    digest = hashlib.sha256(f"{staged_digest(plan)}\0{made_by}".encode()).hexdigest()
+    folder = cache_folder() / "conda" / "staged" / digest[:32]
+    groups = {name: folder / f"{name}.tar" for name in conda_folders(plan)}
+    if not all(path.is_file() for path in groups.values()):
+        begun = time.monotonic()
+        wanted.sink(StepStarted(id=STEP, stage="build", name="conda packages, by py-rattler"))
+        try:
+            _stage(wanted, folder, script)
+        except BaseException as error:
+            reason = str(error) or "stopped"
+            wanted.sink(StepFailed(id=STEP, seconds=time.monotonic() - begun, reason=reason.splitlines()[0]))
+            raise
+        count = len(wanted.lock.conda)
+        wanted.sink(StepDone(id=STEP, seconds=time.monotonic() - begun, detail=f"{count} packages"))
+    return CondaSource(how="staged", groups=groups)
+
+
+def _stage(wanted: Wanted, folder: Path, script: Path) -> None:
+    """Install, cut into tars, and only then give the folder its name."""
+    from envbuild.conda.install import install_conda
+
+    lock, site, environ = wanted.lock, wanted.site, os.environ
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as name:
+            room = Path(name)
+            install_conda(
+                lock.conda, room / "env", site=site, platform=lock.platform, environ=environ, prefix=PREFIX
+            )
+            (room / "explicit.txt").write_text(wanted.plan.explicit, encoding="utf-8")
+            (room / "groups.txt").write_text(conda_groups(wanted.plan), encoding="utf-8")
+            (room / "tars").mkdir()
+            _cut(script, room, environ)
+            if not folder.exists():
+                (room / "tars").rename(folder)
+    except OSError as error:
+        raise LockError(
+            f"{error.filename or folder}: the conda packages cannot be installed there: {error.strerror}",
+            hint="free some space, or name another cache folder: XDG_CACHE_HOME",
+        ) from error
+
+
+def _cut(script: Path, room: Path, environ: Mapping[str, str]) -> None:
+    """The same program as in a stage of a build divides the environment."""
+    command = [sys.executable, "-I", "-B", "-S", str(script), str(room / "env")]
+    command += ["--list", str(room / "explicit.txt"), "--groups", str(room / "groups.txt")]
+    command += ["--packages", str(cache_folder(environ) / "conda" / "pkgs"), "--tars", str(room / "tars")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if ran.returncode:
+        last = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LockError(
+            f"the conda packages cannot be divided into layers: {last.removeprefix('envbuild: ')}"
+        )
