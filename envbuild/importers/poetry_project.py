@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """One dependency: what it is called, with which extras, where it applies (a marker, Pythons), and its wish for a version."""
+    """One dependency: its name, extras, where it applies (a marker, Pythons), and its wish for a version."""
 
     name: str
     place: Place

@@ -1,0 +1,97 @@
+"""What conda's addresses and file names say: channel, name, version, build. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from envbuild.importers.indexes import without_login
+from envbuild.importers.model import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envbuild.importers.model import Finding
+    from envbuild.importers.places import Place
+
+_HOSTS = frozenset({"conda.anaconda.org", "repo.prefix.dev", "prefix.dev"})
+_MAIN = "repo.anaconda.com"
+_TOKEN = re.compile(r"/t/[^/]+(?=/)")
+_SUBDIR = re.compile(r"/((?:linux|osx|win|freebsd|zos|emscripten|wasi)-[a-z0-9_]+|noarch)(?=/|$)")
+_ENDINGS = (".conda", ".tar.bz2")
+_VERSION = re.compile(r"(3\.\d{1,2})(?:\.\d{1,2})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageFile:
+    """A package's file by its address; `channel` as a spec names it, `url` without credentials."""
+
+    name: str
+    version: str
+    build: str
+    subdir: str
+    channel: str
+
+    @property
+    def exact(self) -> str:
+        """As a MatchSpec that only this build answers."""
+        return f"{self.name}={self.version}={self.build}"
+
+
+def package_file(url: str) -> PackageFile | None:
+    """What the address of a conda package says; None when it is none."""
+    plain = url.split("#")[0]
+    base, _, file = plain.rpartition("/")
+    ending = next((ending for ending in _ENDINGS if file.lower().endswith(ending)), "")
+    parts = unquote(file[: len(file) - len(ending)]).rsplit("-", 2)
+    if not ending or len(parts) != 3 or not all(parts):
+        return None
+    subdir = base.rpartition("/")[2]
+    return PackageFile(
+        name=parts[0], version=parts[1], build=parts[2], subdir=subdir, channel=channel_of(base)
+    )
+
+
+def channel_of(url: str) -> str:
+    """The channel at `url` as a spec names it: `conda-forge`, or an address without credentials."""
+    if "://" not in url:
+        return url.rstrip("/")
+    plain = _TOKEN.sub("", without_login(url.split("#")[0]))
+    plain = _SUBDIR.sub("", plain).rstrip("/")
+    try:
+        parts = urlsplit(plain)
+        host, path = parts.hostname or "", parts.path.strip("/")
+    except ValueError:
+        return plain
+    if host == _MAIN:
+        return path  # pkgs/main: conda's own names of them
+    return path if host in _HOSTS and path else plain
+
+
+def has_login(url: str) -> bool:
+    """Whether `url` holds a user name, a password or a token."""
+    return without_login(url) != url or _TOKEN.search(url + "/") is not None
+
+
+def channels_of(found: Iterable[tuple[str, Place]]) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
+    """Channels as entries, each once in this order, and words on credentials that are not carried."""
+    entries: dict[str, Entry] = {}
+    findings: list[Finding] = []
+    for url, place in found:
+        name = channel_of(url)
+        if has_login(url):
+            what = f"the login for the channel {name} is not carried"
+            findings.append(place.finding("changed", what, "put it into the site config (conda_mirrors)"))
+        entries.setdefault(name, Entry(text=name, file=place.file, line=place.line, key=place.key))
+    return tuple(entries.values()), tuple(findings)
+
+
+def python_of(exact: Iterable[str]) -> str:
+    """The version of the conda package python among `name=version=build` texts; "" when there is none."""
+    for text in exact:
+        name, _, rest = text.partition("=")
+        if name == "python" and (match := _VERSION.fullmatch(rest.partition("=")[0])):
+            return match[0]
+    return ""
