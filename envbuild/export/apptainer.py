@@ -85,7 +85,7 @@ def _from(source: Source) -> tuple[str, str, tuple[Left, ...]]:
 
 
 def _env(source: Source) -> list[tuple[str, str]]:
-    """What the image sets but PATH: said again, since a machine's own settings reach into containers there."""
+    """What the image sets but PATH, said again: a machine's own settings reach into containers there."""
     spec, lock = source.spec, source.lock
     env = env_layer(spec, lock).env if lock else (*OWN_ENV, *spec.env)
     return [(name, value) for name, value in dict(env).items() if name != "PATH"]

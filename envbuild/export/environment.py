@@ -69,7 +69,7 @@ def _asked(source: Source) -> Iterator[str]:
 
 def _left(source: Source, lock: Lock | None) -> Iterator[Left]:
     if lock is not None and not lock.conda:
-        what = f"Python {lock.python.version} comes from conda-forge there, not from the base image"
+        what = f"Python {lock.python.version} comes from conda-forge there"
         yield Left(key="python", what=what)
     if lock is not None and lock.packages:
         todo = "requirements.txt and pylock.toml say them"

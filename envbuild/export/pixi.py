@@ -131,10 +131,10 @@ def _asked_pip(source: Source, left: list[Left]) -> dict[str, Any]:
     for text in pip_wishes(source):
         wish = Requirement(text)
         if wish.marker and not wish.marker.evaluate(machine):
-            left.append(Left(key="pip", what=f"{text}, which does not apply here"))
+            left.append(Left(key="pip", what=f"{text!r}, which does not apply here"))
             continue
         if wish.marker:
-            left.append(Left(key="pip", what=f"the marker of {text}, which pixi cannot say"))
+            left.append(Left(key="pip", what=f"the marker in {text!r}: pixi has none"))
         table = found.setdefault(wish.name, {"version": "", "extras": []})
         if wish.url:
             table["url"] = wish.url

@@ -5,6 +5,7 @@ The index options hold no credentials: whoever installs has their own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from envbuild.export.left import left_of
@@ -25,7 +26,7 @@ _KINDS = ("sha256", "sha384", "sha512")
 def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:
     """The file. Raises LockError for one of pins without a lock."""
     lock = None if wishes.from_history else ensure_lock(source)
-    left = [*left_of(source, {"pip"})]
+    left = [*left_of(replace(source, lock=lock), {"pip"})]
     if lock is None:
         lines = list(pip_wishes(source))
     elif wishes.hashes:
