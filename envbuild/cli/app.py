@@ -15,6 +15,7 @@ from envbuild.cli.commands import (
     export,
     gpu_audit,
     image,
+    import_,
     init,
     inspect,
     load,
@@ -51,7 +52,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 _MODULES = (
-    *(init, lock, plan, render, image, smoke, preflight, gpu_audit),
+    *(init, import_, lock, plan, render, image, smoke, preflight, gpu_audit),
     *(push, inspect, diff, pull, reproduce, save, load),
     *(export,),
     *(bootstrap, schema, doctor),

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = (
-    *("init", "lock", "plan", "render", "image", "smoke", "preflight", "gpu-audit"),
+    *("init", "import", "lock", "plan", "render", "image", "smoke", "preflight", "gpu-audit"),
     *("push", "inspect", "diff", "pull", "reproduce", "save", "load"),
     *("bootstrap", "schema", "doctor"),
 )

@@ -1,0 +1,179 @@
+"""cog.yaml → a draft: what `build` says. The model (`predict`, `train`) is code that cog serves: left."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from envbuild.importers.gathered import Gathered, Where
+from envbuild.importers.installs import Installer
+from envbuild.importers.places import Place
+from envbuild.importers.run_steps import take_script
+from envbuild.importers.sources import shown_path, source_bytes
+from envbuild.spec.yaml import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from envbuild.importers.model import Draft, Wishes
+
+_MOST = 1_000_000
+_LEFT = {
+    "predict": ("the model's code, which cog serves", "bring it with `copy:`, and start it by `entrypoint:`"),
+    "train": ("the model's code, which cog serves", "bring it with `copy:`, and start it by `entrypoint:`"),
+    "concurrency": ("how many requests cog serves at once", "it is for the program that serves"),
+    "tests": ("tests of cog", "put checks into `smoke.commands`"),
+    "weights": ("weights that cog keeps", "bring them with `copy:`, or fetch them in a `run:` step"),
+}
+_BUILD_LEFT = {
+    "cog_runtime": ("cog's own runtime", ""),
+    "sdk_version": ("cog's own runtime", ""),
+}
+
+
+def read(path: Path, wishes: Wishes) -> Draft:
+    """The draft of the cog.yaml at `path`."""
+    file = shown_path(path)
+    found = read_yaml(source_bytes(path, limit=_MOST), file)
+    document = Place(file, found.value, (), found.lines).as_table()
+    into = Gathered(Where(file))
+    for problem in found.problems:
+        into.where = Where(file, problem.line, problem.path)
+        into.say("left", problem.what, problem.todo)
+    _build(document.table("build"), Installer(into, lambda name: _beside(path, name), wishes))
+    for key, place in document.items():
+        _here(into, place)
+        if key == "image":
+            into.say("left", f"the image's name {place.as_text()}", "write it as `image.repository`")
+        elif key == "environment":
+            for item in place.as_list():
+                _here(into, item)
+                name, _, value = item.as_text().partition("=")
+                into.set_env(name, value)
+        elif key in _LEFT:
+            into.say("left", *_LEFT[key])
+        elif key != "build":
+            into.say("left", "is no key that is known")
+    return into.draft("cog.yaml")
+
+
+def _here(into: Gathered, place: Place) -> None:
+    into.where = Where(place.file, place.line, place.key)
+
+
+def _beside(path: Path, name: str) -> Path | None:
+    if name.startswith(("/", "~")) or ".." in name.split("/") or "\0" in name:
+        return None
+    try:
+        return path.parent / name if (path.parent / name).is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _build(build: Place, installer: Installer) -> None:
+    into = installer.into
+    takers: dict[str, Callable[[Place, Installer], None]] = {
+        "gpu": _gpu,
+        "cuda": _cuda,
+        "cudnn": _cudnn,
+        "python_version": _python,
+        "python_packages": _packages,
+        "python_requirements": _requirements,
+        "system_packages": _apt,
+        "run": _run,
+        "pre_install": _pre_install,
+    }
+    for key, place in build.items():
+        _here(into, place)
+        if place.value is None:
+            continue
+        if key in takers:
+            takers[key](place, installer)
+        elif key in _BUILD_LEFT:
+            into.say("left", *_BUILD_LEFT[key])
+        else:
+            into.say("left", "is no key that is known")
+
+
+def _gpu(place: Place, installer: Installer) -> None:
+    build = installer.into
+    if place.as_text().lower() in {"true", "yes", "on"}:
+        build.say(
+            "note",
+            "asks for a GPU: torch and tensorflow bring their CUDA",
+            "write `cuda:` if a package needs it",
+        )
+
+
+def _cuda(place: Place, installer: Installer) -> None:
+    text = place.as_text()
+    match = re.fullmatch(r"(\d+\.\d+)(\.\d+)?", text)
+    installer.into.cuda = match[1] if match else text
+
+
+def _cudnn(place: Place, installer: Installer) -> None:
+    installer.into.cudnn = True
+    installer.into.say("changed", f"cuDNN {place.as_text()} becomes the one of the CUDA image")
+
+
+def _python(place: Place, installer: Installer) -> None:
+    installer.into.python = place.as_text()
+
+
+def _packages(place: Place, installer: Installer) -> None:
+    into = installer.into
+    for item in place.as_list():
+        _here(into, item)
+        text = item.as_text().strip()
+        if text.startswith("-"):
+            installer.take(("pip", "install", *text.split()))
+        else:
+            into.add(into.pip, text)
+
+
+def _requirements(place: Place, installer: Installer) -> None:
+    installer.take(("pip", "install", "-r", place.as_text()))
+
+
+def _apt(place: Place, installer: Installer) -> None:
+    into = installer.into
+    for item in place.as_list():
+        _here(into, item)
+        into.add(into.apt, item.as_text().strip())
+
+
+def _run(place: Place, installer: Installer) -> None:
+    into = installer.into
+    for item in place.as_list():
+        _here(into, item)
+        if isinstance(item.value, dict):
+            text = _step(item.at("command"))
+            if "mounts" in item:
+                into.say(
+                    "left",
+                    "mounts of a step: credentials belong to the site config",
+                    "see the step under `run`",
+                )
+        else:
+            text = _step(item)
+        into.add_run(take_script(text, installer, {}))
+
+
+def _pre_install(place: Place, installer: Installer) -> None:
+    """Steps before the packages. Those that only install packages are carried, as are others, later."""
+    into = installer.into
+    for item in place.as_list():
+        _here(into, item)
+        rest = take_script(_step(item), installer, {})
+        if rest:
+            into.add_run(rest)
+            into.say(
+                "changed", "runs after the packages are installed, not before", "see whether they need it"
+            )
+
+
+def _step(place: Place) -> str:
+    if not isinstance(place.value, str):
+        raise place.error("is no command", "write one text")
+    return place.value

@@ -1,0 +1,45 @@
+"""A draft whose spec is written into another folder than that of its source: `copy` follows, or is left."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from envbuild.importers.model import CopyEntry, Draft, Finding
+
+
+def placed(draft: Draft, source: Path, target: Path) -> Draft:
+    """`draft` with the sources of `copy`, relative to the folder `source`, made relative to `target`.
+
+    What would lie outside of `target` is left, with a finding.
+    """
+    if not draft.copy:
+        return draft
+    try:
+        here, there = source.resolve(), target.resolve()
+    except (OSError, RuntimeError):
+        return draft
+    if here == there:
+        return draft
+    kept: list[CopyEntry] = []
+    left: list[Finding] = []
+    for entry in draft.copy:
+        name = Path(os.path.relpath(here / entry.source, there)).as_posix()
+        if name == ".." or name.startswith("../"):
+            what = f"{entry.source} does not lie below the folder of the spec"
+            todo = "write the spec beside it, or move it"
+            left.append(
+                Finding(kind="left", file=entry.file, line=entry.line, key="copy", what=what, todo=todo)
+            )
+        else:
+            kept.append(replace(entry, source=name))
+    return replace(draft, copy=tuple(kept), findings=(*draft.findings, *left))
+
+
+def copies_start(source: Path, draft: Draft) -> Path:
+    """The folder that the sources of `copy` in a draft of `source` (file or folder) are relative to."""
+    if not source.is_dir():
+        return source.parent
+    inner = source / ".devcontainer"
+    return inner if draft.format == "devcontainer.json" and inner.is_dir() else source
