@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from envbuild.importers.model import Finding
     from envbuild.importers.places import Place
 
-_HOSTS = frozenset({"conda.anaconda.org", "repo.prefix.dev", "prefix.dev"})
-_MAIN = "repo.anaconda.com"
+_HOST = "conda.anaconda.org"  # where a name without an address lies
 _TOKEN = re.compile(r"/t/[^/]+(?=/)")
 _SUBDIR = re.compile(r"/((?:linux|osx|win|freebsd|zos|emscripten|wasi)-[a-z0-9_]+|noarch)(?=/|$)")
 _ENDINGS = (".conda", ".tar.bz2")
@@ -65,9 +64,7 @@ def channel_of(url: str) -> str:
         host, path = parts.hostname or "", parts.path.strip("/")
     except ValueError:
         return plain
-    if host == _MAIN:
-        return path  # pkgs/main: conda's own names of them
-    return path if host in _HOSTS and path else plain
+    return path if host == _HOST and path else plain
 
 
 def has_login(url: str) -> bool:
