@@ -190,7 +190,7 @@ def test_a_closed_pipe_is_quiet(envbuild: Shell) -> None:
 
 def test_completion(envbuild: Shell) -> None:
     out, _ = envbuild(_ENVBUILD_COMPLETE="complete_bash", COMP_WORDS="envbuild i", COMP_CWORD="1")
-    assert out.split() == ["init", "image", "inspect"]
+    assert out.split() == ["init", "import", "image", "inspect"]
     out, _ = envbuild("--show-completion", "bash")
     assert "_ENVBUILD_COMPLETE=complete_bash" in out
 
