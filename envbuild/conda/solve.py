@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from envbuild.conda.ask import ask, need_rattler
 from envbuild.conda.channels import channels_of, folder_of
+from envbuild.conda.failures import changed, failed
 from envbuild.conda.place import mirrored
-from envbuild.conda.reasons import changed, failed, unsolvable
+from envbuild.conda.reasons import Asked, names_asked, unsolvable
 from envbuild.conda.records import asked_url, locked_records
 from envbuild.conda.virtual import minor, subdir_of, virtual_packages
 from envbuild.files import cache_folder
-from envbuild.spec.matchspec import matchspec_name, parse_match
+from envbuild.spec.matchspec import parse_match
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,12 +58,17 @@ def solve_conda(wish: CondaWish, *, site: Site, environ: Mapping[str, str]) -> t
     sources = {source_of(channel, wish.spec, site): channel for channel in channels}
     answer = ask(_job(wish, sources, environ), site=site, environ=environ, seconds=LONGEST)
     if "records" in answer:
-        return locked_records(answer["records"], sources, _requested(wish.spec))
+        return locked_records(answer["records"], sources, names_asked(wish.spec))
     if "unsolvable" in answer:
-        raise unsolvable(answer, wish.spec, wish.platform, wish.cuda, channels)
+        raise unsolvable(answer, _asked(wish, sources))
     if "changed" in answer:
         raise changed(answer["changed"])
-    raise failed(answer, sources, site)
+    raise failed(answer, wish.spec, sources, site)
+
+
+def _asked(wish: CondaWish, sources: Mapping[str, Channel]) -> Asked:
+    subdir = subdir_of(wish.platform)
+    return Asked(spec=wish.spec, subdir=subdir, glibc=wish.glibc, cuda=minor(wish.cuda), sources=sources)
 
 
 def _job(wish: CondaWish, sources: Mapping[str, Channel], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -72,7 +78,6 @@ def _job(wish: CondaWish, sources: Mapping[str, Channel], environ: Mapping[str, 
         "sources": list(sources),
         "subdir": subdir_of(wish.platform),
         "specs": specs_of(wish.spec, sources),
-        "names": [],
         "constraints": constraints_of(wish.cuda),
         "virtual": virtual_packages(wish.platform, glibc=wish.glibc, cuda=wish.cuda),
         "priority": conda.priority if conda else "strict",
@@ -85,7 +90,7 @@ def _job(wish: CondaWish, sources: Mapping[str, Channel], environ: Mapping[str, 
 
 
 def source_of(channel: Channel, spec: Spec, site: Site) -> str:
-    """The URL that py-rattler is asked with: canonical, or a folder's. Mirrors of http are put in by `ask`."""
+    """The URL that py-rattler is asked with: canonical, or a folder's. Mirrors of http come in by `ask`."""
     place = mirrored(channel.url, site)
     if place.startswith(("./", "file:")):
         return folder_of(place, spec.source.folder).as_uri()
@@ -109,8 +114,3 @@ def specs_of(spec: Spec, sources: Mapping[str, Channel]) -> list[str]:
 def constraints_of(cuda: str) -> list[str]:
     """What must hold of a package if it is installed at all: with `cuda`, the version of `cuda-version`."""
     return [f"cuda-version {minor(cuda)}.*"] if cuda else []
-
-
-def _requested(spec: Spec) -> frozenset[str]:
-    packages = spec.conda.packages if spec.conda else ()
-    return frozenset({"python", *(matchspec_name(text) for text in packages)})

@@ -1,4 +1,4 @@
-"""Virtual packages: what the machine will have that runs the image. From spec and base, never the host. Pure."""
+"""Virtual packages: what the machine that runs the image has. From spec and base alone. Pure."""
 
 from __future__ import annotations
 

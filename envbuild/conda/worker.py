@@ -1,9 +1,9 @@
-"""py-rattler in a process of its own: a job (JSON) on standard input → an answer (a line of JSON) on standard output.
+"""py-rattler in a process of its own: a job (JSON) on standard input → an answer (a line of JSON) on output.
 
-Stands alone: it is run as a file, and imports nothing of envbuild's. A process of its own, because py-rattler 0.28
-crashes now and then while an interpreter ends (4 of 25 runs, 2026-11-21), holds 0.7 GB for a large channel until
-then, and reads CA bundle and proxies from its process's variables. Its parent reads the answer and ends it. The
-jobs are made in `solve.py` and `install.py`.
+Stands alone: it is run as a file, and imports nothing of envbuild's. A process of its own, because py-rattler
+0.28 crashes now and then while an interpreter ends (4 of 25 runs, 2026-11-21), holds 0.7 GB for a large
+channel until then, and reads CA bundle and proxies from its process's variables. Its parent reads the answer
+and ends it. The jobs are made in `solve.py` and `install.py`.
 """
 
 from __future__ import annotations
@@ -39,38 +39,68 @@ def main() -> None:
 
 
 async def solve(job: Job) -> dict[str, Any]:
-    """`{"records": […]}`, or `{"unsolvable": text, …}` with what the channels do have."""
-    import datetime
+    """The records, or why there are none.
 
-    from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, Version
-    from rattler import solve as ask
-    from rattler.exceptions import SolverError
-    from rattler.package import BuildString
+    `{"records": […]}`, `{"unsolvable": text, …}` with what the channels do have, `{"changed": […]}` for pins that
+    are another file by now, or `{"failed": …, "source": …}`.
+    """
+    from rattler import Gateway
+    from rattler.exceptions import GatewayError, SolverError
 
     gateway = Gateway(cache_dir=Path(job["cache"]), client=client_for(job))
-    specs = [MatchSpec(text) for text in job["specs"]]
-    kept, changed = await pinned(gateway, job)
-    if changed:
-        return {"changed": changed}
     try:
-        found = await ask(
-            sources=job["sources"],
-            specs=specs,
-            gateway=gateway,
-            platforms=[job["subdir"], "noarch"],
-            locked_packages=kept,
-            virtual_packages=[
-                GenericVirtualPackage(PackageName(name), Version(version), BuildString(build))
-                for name, version, build in job["virtual"]
-            ],
-            timeout=datetime.timedelta(seconds=job["seconds"]),
-            channel_priority=ChannelPriority[job["priority"].capitalize()],
-            constraints=[MatchSpec(text) for text in job["constraints"]],
-            channel_relations="disabled",
-        )
+        kept, changed = await pinned(gateway, job)
+        if changed:
+            return {"changed": changed}
+        found = await answer_of(gateway, kept, job)
     except SolverError as error:
-        return {"unsolvable": str(error), **await around(gateway, specs, job)}
+        return {"unsolvable": str(error), **await around(gateway, job)}
+    except GatewayError as error:
+        return {"failed": "GatewayError", "text": str(error), "source": await faulty(gateway, job)}
     return {"records": [row_of(record) for record in found]}
+
+
+async def answer_of(gateway: Gateway, kept: list[RepoDataRecord], job: Job) -> list[RepoDataRecord]:
+    """The solver's answer.
+
+    Every name is asked for twice, alone and with its conditions: py-rattler leaves out what does not fit before it
+    looks at priorities, so that a later channel could bring a package that the first one has.
+    """
+    import datetime
+
+    from rattler import ChannelPriority, GenericVirtualPackage, MatchSpec, PackageName, Version
+    from rattler import solve as ask
+    from rattler.package import BuildString
+
+    specs = [MatchSpec(text) for text in job["specs"]]
+    names = dict.fromkeys(name_of(spec) for spec in specs)
+    return await ask(
+        sources=job["sources"],
+        specs=[*(MatchSpec(name) for name in names), *specs],
+        gateway=gateway,
+        platforms=[job["subdir"], "noarch"],
+        locked_packages=kept,
+        virtual_packages=[
+            GenericVirtualPackage(PackageName(name), Version(version), BuildString(build))
+            for name, version, build in job["virtual"]
+        ],
+        timeout=datetime.timedelta(seconds=job["seconds"]),
+        channel_priority=ChannelPriority[job["priority"].capitalize()],
+        constraints=[MatchSpec(text) for text in job["constraints"]],
+        channel_relations="disabled",
+    )
+
+
+async def faulty(gateway: Gateway, job: Job) -> str:
+    """The first source that fails alone, "" for none."""
+    if len(job["sources"]) == 1:
+        return str(job["sources"][0])
+    for source in job["sources"]:
+        try:
+            await gateway.query([source], [job["subdir"], "noarch"], ["python"], recursive=False)
+        except Exception:  # noqa: BLE001  whatever it is: it is this one's
+            return str(source)
+    return ""
 
 
 def client_for(job: Job) -> Client:
@@ -125,32 +155,78 @@ async def query(
     return await gateway.query(job["sources"], subdirs, names, recursive=False, channel_relations="disabled")
 
 
-async def around(gateway: Gateway, specs: list[MatchSpec], job: Job) -> dict[str, Any]:
+async def around(gateway: Gateway, job: Job) -> dict[str, Any]:
     """What the channels have of the names asked for.
 
-    known      name → rows (source's number, version, build, needs __cuda, fits the wish), the newest first
+    known      for each of the job's specs: rows (source's number, version, build, fits the spec, needs __cuda, fits
+               the Python asked for, Pythons X.Y that it is for), the newest first
     near       name that no channel has → the nearest that one has
     elsewhere  name that no channel has for this platform → platforms that have it
     """
-    names = sorted({str(spec.name.normalized) for spec in specs} | set(job["names"]))
-    found = await query(gateway, job, names, [job["subdir"], "noarch"])
-    known: dict[str, list[Any]] = {name: [] for name in names}
-    for number, records in enumerate(found):
-        for record in sorted(records, key=lambda record: record.version, reverse=True):
-            name = record.name.normalized
-            fits = all(spec.matches(record) for spec in specs if spec.name.normalized == name)
-            needs = any(depend.split()[0] == "__cuda" for depend in record.depends)
-            known[name].append(
-                [number, str(record.version), str(record.build), needs, fits, list(record.depends)]
-            )
-    missing = [name for name in names if not known[name]]
-    near = await nearest(gateway, missing, job) if missing else {}
-    elsewhere = await other_platforms(gateway, missing, job) if missing else {}
+    from rattler import MatchSpec
+
+    specs = [MatchSpec(text) for text in job["specs"]]
+    names = [name_of(spec) for spec in specs]
+    found = await query(gateway, job, sorted({"python", *names}), [job["subdir"], "noarch"])
+    every = [record for records in found for record in records]
+    every.sort(key=lambda record: (record.version, record.build_number, str(record.build)), reverse=True)
+    numbers = {source.rstrip("/"): number for number, source in enumerate(job["sources"])}
+    pythons = [record for record in every if record.name.normalized == "python"]
+    wanted = [record for record in pythons if specs[0].matches(record)]
+    fits = Fits(pythons)
+    known = []
+    for spec, name in zip(specs, names, strict=True):
+        rows: list[list[Any]] = []
+        for record in (record for record in every if record.name.normalized == name):
+            number = numbers.get(record.channel.rstrip("/"), 0)
+            row = [number, str(record.version), str(record.build), spec.matches(record), needs_cuda(record)]
+            rows.append([*row, bool(fits.minors(record, wanted)), fits.minors(record, pythons)])
+        known.append(rows[:MOST])
+    missing = sorted({name for name, rows in zip(names, known, strict=True) if not rows})
     return {
-        "known": {name: rows[:MOST] for name, rows in known.items()},
-        "near": near,
-        "elsewhere": elsewhere,
+        "known": known,
+        "near": await nearest(gateway, missing, job) if missing else {},
+        "elsewhere": await other_platforms(gateway, missing, job) if missing else {},
     }
+
+
+class Fits:
+    """Which Pythons a build is for, by what it says of `python`."""
+
+    def __init__(self, pythons: list[RepoDataRecord]) -> None:
+        self._known: dict[str, set[str]] = {}
+        self._pythons = pythons
+
+    def minors(self, record: RepoDataRecord, among: list[RepoDataRecord]) -> list[str]:
+        """Those of `among` (X.Y) that the build allows, the oldest first."""
+        left = {minor_of(python) for python in among}
+        for depend in record.depends:
+            if depend.startswith(("python ", "python[")):
+                left &= self._allowed(depend)
+        return sorted(left, key=lambda minor: [int(part) for part in minor.split(".")])
+
+    def _allowed(self, depend: str) -> set[str]:
+        from rattler import MatchSpec
+
+        if depend not in self._known:
+            spec = MatchSpec(depend)
+            self._known[depend] = {minor_of(python) for python in self._pythons if spec.matches(python)}
+        return self._known[depend]
+
+
+def minor_of(record: RepoDataRecord) -> str:
+    """X.Y of a Python."""
+    return ".".join(str(record.version).split(".")[:2])
+
+
+def needs_cuda(record: RepoDataRecord) -> bool:
+    """Whether a build asks for `__cuda` itself."""
+    return any(depend.partition(" ")[0] == "__cuda" for depend in record.depends)
+
+
+def name_of(spec: MatchSpec) -> str:
+    """The package that a MatchSpec is about."""
+    return str(spec.name.normalized)
 
 
 async def nearest(gateway: Gateway, missing: list[str], job: Job) -> dict[str, str]:
@@ -163,10 +239,10 @@ async def nearest(gateway: Gateway, missing: list[str], job: Job) -> dict[str, s
             job["sources"], [job["subdir"], "noarch"], channel_relations="disabled"
         )
     ]
-    plain = {re_plain(name): name for name in sorted(every, reverse=True)}
+    plain = {bare(name): name for name in sorted(every, reverse=True)}
     found = {}
     for name in missing:
-        if same := plain.get(re_plain(name)):
+        if same := plain.get(bare(name)):
             found[name] = same
             continue
         alike = [other for other in every if abs(len(other) - len(name)) <= 2 + len(name) // 4]
@@ -175,7 +251,7 @@ async def nearest(gateway: Gateway, missing: list[str], job: Job) -> dict[str, s
     return found
 
 
-def re_plain(name: str) -> str:
+def bare(name: str) -> str:
     """A name without what people mix up."""
     return name.lower().replace("-", "").replace("_", "").replace(".", "")
 
