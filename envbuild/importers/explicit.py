@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from envbuild.errors import Problem, SpecError
 from envbuild.importers.conda_names import channels_of, package_file, python_of
 from envbuild.importers.model import Draft, Entry, Finding
-from envbuild.importers.pins import is_on_this_machine
+from envbuild.importers.pins import at_address, is_on_this_machine
 from envbuild.importers.places import Place
-from envbuild.importers.sources import refused, shown_path, source_text
+from envbuild.importers.sources import hidden, refused, shown_path, source_text
 from envbuild.spec.pep508 import normalise
 from envbuild.spec.words import shown
 
@@ -94,13 +94,16 @@ def _comment(line: str, number: int, found: _Found) -> None:
 def _pip(name: str, url: str, number: int, found: _Found) -> None:
     """A package of pip's, by the address of its file: by version, as its index has it."""
     if is_on_this_machine(url):
-        what = f"{name} lies in {shown(url)} on this machine"
+        what = f"{name} lies in {shown(hidden(url))} on this machine"
         found.findings.append(Finding(kind="left", file=found.file, line=number, what=what))
         return
     file = url.split("#")[0].rpartition("/")[2]
     match = _WHEEL.fullmatch(file) or _SDIST.fullmatch(file)
     same = match and normalise(match[1]) == normalise(name)
-    text = f"{name}=={match[2]}" if match and same else f"{name} @ {url}"
+    text = f"{name}=={match[2]}" if match and same else ""
+    if not text:
+        text, words = at_address(name, url, Place(found.file, url, start=number))
+        found.findings += words
     found.pip.append(Entry(text=text, file=found.file, line=number))
 
 
@@ -110,14 +113,13 @@ def _url(line: str, number: int, found: _Found) -> None:
     if package is None:
         found.bad(
             number,
-            f"{shown(line)} is no address of a conda package",
+            f"{shown(hidden(line))} is no address of a conda package",
             "write https://…/name-version-build.conda",
         )
         return
     if digest and not _HASH.fullmatch(digest.strip()):
-        found.bad(
-            number, f"{shown(digest)} is neither an MD5 nor a SHA-256", "let conda write the list again"
-        )
+        what = f"{shown(digest)} is neither an MD5 nor a SHA-256"
+        found.bad(number, what, "let conda write the list again")
     if _SUBDIR.fullmatch(package.subdir) and package.subdir not in {"noarch", found.platform}:
         what = f"{package.name} is a package for {package.subdir}, and the image is for {found.platform}"
         found.bad(number, what, f"make the list on {found.platform}, or choose its platform")
