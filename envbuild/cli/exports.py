@@ -42,12 +42,15 @@ def place(chosen: Format, output: str | None, *, force: bool) -> Path | None:
     path = Path(str(output))
     if not chosen.file:
         return path
-    if str(output).endswith("/") or path.is_dir():
-        path /= chosen.file
-    if (path.exists() or path.is_symlink()) and not force:
-        raise UsageError(f"{path}: is there already", hint="write over it: --force")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}", hint="make it, or name another")
+    try:
+        if str(output).endswith("/") or path.is_dir():
+            path /= chosen.file
+        if (path.exists() or path.is_symlink()) and not force:
+            raise UsageError(f"{path}: is there already", hint="write over it: --force")
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {path.parent}", hint="make it, or name another")
+    except OSError as error:
+        raise _not_writable(path, error) from error
     return path
 
 
@@ -88,7 +91,11 @@ def _write_files(done: Exported, path: Path) -> None:
         try:
             write_atomically(file, text.encode())
         except OSError as error:
-            raise UsageError(f"{file}: cannot be written: {error.strerror}") from error
+            raise _not_writable(file, error) from error
+
+
+def _not_writable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path}: cannot be written: {error.strerror}")
 
 
 def _write_context(request: Request, source: Source, folder: Path) -> Exported:
