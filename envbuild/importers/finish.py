@@ -37,7 +37,7 @@ def finish(draft: Draft, folder: Path, wishes: Wishes) -> Draft:
     """
     _check_size(draft, folder)
     draft = _named(draft, folder, wishes)
-    draft = _with_python(mend(draft, wishes), wishes)
+    draft = _with_python(mend(draft), wishes)
     findings = held.Findings(draft.format)
     finished = replace(
         draft,
@@ -60,8 +60,16 @@ def finish(draft: Draft, folder: Path, wishes: Wishes) -> Draft:
         cmd=findings.whole("cmd", draft.cmd, grammar.argument),
         imports=findings.texts("imports", draft.imports, grammar.import_name),
     )
-    found = (_clean(finding) for finding in (*draft.findings, *findings.found))
-    return replace(finished, findings=tuple(dict.fromkeys(found)))
+    found = [_clean(finding) for finding in (*draft.findings, *findings.found)]
+    return replace(finished, findings=_in_order(found))
+
+
+def _in_order(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Each once, by line; files in the order in which they first come up."""
+    files = list(dict.fromkeys(finding.file for finding in findings))
+    order = {file: number for number, file in enumerate(files)}
+    unique = dict.fromkeys(findings)
+    return tuple(sorted(unique, key=lambda finding: (order[finding.file], finding.line)))
 
 
 def _check_size(draft: Draft, folder: Path) -> None:

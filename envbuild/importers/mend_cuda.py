@@ -1,0 +1,57 @@
+"""`cudatoolkit`, `cuda-version` and their like → `cuda:`, without which no GPU build is taken. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envbuild.facts.tables import table
+from envbuild.importers.mending import facts, is_below, minor_version
+
+if TYPE_CHECKING:
+    from envbuild.importers.mending import Mending
+    from envbuild.importers.model import Entry
+
+_SAY_CUDA = ("cuda-version", "cuda-toolkit", "cuda", "cuda-runtime", "cuda-nvcc")
+_ASK_CUDA = ("pytorch-gpu", "tensorflow-gpu", "jaxlib-cuda", "cupy")
+PLAIN_BASE = "debian:bookworm-slim"
+
+
+def mend_cuda(draft: Mending) -> None:
+    """Write the CUDA that the packages name."""
+    for entry, match in draft.named("cudatoolkit"):
+        _cudatoolkit(draft, entry, minor_version(match.version))
+    for entry, match in draft.named(*_SAY_CUDA):
+        cuda = minor_version(match.version)
+        if cuda and not draft.cuda:
+            draft.cuda = cuda
+            draft.say("changed", entry, f"{entry.text} needs a GPU: `cuda: {cuda}` is written too")
+    for entry, match in draft.named(*_ASK_CUDA):
+        if not draft.cuda:
+            what = f"{match.name} is for GPUs, and the source names no CUDA"
+            draft.say("note", entry, what, "say `cuda:` in the spec, such as `cuda: 12.8`")
+    if draft.cuda in table("cuda_images")["gone"] and not draft.base and draft.conda:
+        draft.base = PLAIN_BASE
+        what = (
+            f"the images of CUDA {draft.cuda} were deleted: the base is {PLAIN_BASE}, and conda brings CUDA"
+        )
+        draft.say("changed", None, what)
+
+
+def _cudatoolkit(draft: Mending, entry: Entry, cuda: str) -> None:
+    if not cuda:
+        what = f"{entry.text} names no one CUDA"
+        draft.say("note", entry, what, "say `cuda:` in the spec, such as `cuda: 11.8`")
+        return
+    known: list[str] = facts("conda")["cudatoolkit"]["versions"]
+    draft.cuda = draft.cuda or cuda
+    if not is_below(f"={cuda}", "12"):
+        at = draft.conda.index(entry)
+        draft.conda[at] = replace(entry, text=f"cuda-version={cuda}")
+        what = f"cudatoolkit ends with {known[-1]}: `cuda: {cuda}` and cuda-version={cuda} are written"
+        draft.say("changed", entry, what)
+    elif cuda in known:
+        draft.say("changed", entry, f"{entry.text} needs a GPU: `cuda: {cuda}` is written too")
+    else:
+        what = f"conda-forge has no cudatoolkit {cuda}: `cuda: {cuda}` is written too"
+        draft.say("changed", entry, what, f"it has {', '.join(known)}")

@@ -1,0 +1,64 @@
+"""Distributions that only tell to install another one, and torch builds by local version. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envbuild.facts.versions import numbers
+from envbuild.importers.mending import facts
+from envbuild.spec.pep508 import normalise
+
+if TYPE_CHECKING:
+    from envbuild.importers.mending import Mending
+    from envbuild.importers.model import Entry
+
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)", re.DOTALL)
+_PIN = re.compile(r"={2,3}\s*(\d+(?:\.\d+)*)(?:\.\*)?")
+_LOCAL = re.compile(r"={2,3}\s*[0-9][0-9a-z.]*\+(cpu|cu[0-9]{2,3}|rocm[0-9.]+)")
+_TORCH = frozenset({"torch", "torchvision", "torchaudio"})
+
+
+def mend_pip(draft: Mending) -> None:
+    """Write what the stubs name, and the backend of `torch==2.1.0+cu121`."""
+    instead = {row["name"]: row["instead"] for row in facts("pip")["stubs"]}
+    for index, entry in enumerate(draft.pip):
+        found = _REQUIREMENT.fullmatch(entry.text)
+        if not found:
+            continue
+        name, rest = normalise(found[1]), found[3]
+        if name in instead:
+            text = f"{instead[name]}{found[2] or ''}" + (f" {rest}" if rest.startswith(";") else "")
+            draft.pip[index] = replace(entry, text=text)
+            draft.say("changed", entry, f"{found[1]} is a name that fails to install: {text} is written")
+        elif name == "tensorflow-gpu":
+            draft.pip[index] = _tensorflow(draft, entry, rest)
+        elif name in _TORCH and (local := _LOCAL.match(rest)) and not draft.torch_backend:
+            draft.torch_backend = local[1]
+            what = f"{entry.text} is on PyTorch's own index: torch_backend: {local[1]} is written"
+            draft.say("changed", entry, what)
+
+
+def _tensorflow(draft: Mending, entry: Entry, rest: str) -> Entry:
+    """`tensorflow-gpu` from 2.12 on, and without a version, is a stub that fails."""
+    from envbuild.facts.tensorflow import tensorflow_release
+
+    said, semicolon, marker = rest.partition(";")
+    tail = f" ;{marker}" if semicolon else ""
+    pin = _PIN.fullmatch(said.strip())
+    if (pin and numbers(pin[1]) < (2, 12)) or re.search(r"<=?\s*(?:1\b|2\.(?:\d|1[01])\b|2\.12(?!\d))", said):
+        return entry
+    release = tensorflow_release(pin[1]) if pin else None
+    extra = "" if release and not release.and_cuda else "[and-cuda]"
+    written = replace(entry, text=f"tensorflow{extra}{said.strip()}{tail}")
+    what = f"tensorflow-gpu fails to install from 2.12 on: {written.text} is written"
+    draft.say("changed", entry, what)
+    if release and not extra and not draft.cuda:
+        draft.cuda = release.cuda
+        draft.say(
+            "changed",
+            entry,
+            f"tensorflow {release.minor} brings no CUDA: `cuda: {release.cuda}` is written too",
+        )
+    return written
