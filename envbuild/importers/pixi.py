@@ -1,10 +1,12 @@
-"""pixi.toml, or `[tool.pixi]` of a pyproject.toml → a `Draft` of one environment on one platform. Reads it."""
+"""pixi.toml, or `[tool.pixi]` of a pyproject.toml → a `Draft` of one environment, one platform. Reads."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envbuild.facts.images import newest_image
 from envbuild.importers.comments import Comments
 from envbuild.importers.conda_names import channels_of
 from envbuild.importers.documents import toml_of
@@ -41,7 +43,7 @@ class _Found:
     indexes: list[tuple[str, Place]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     python: str = ""
-    cuda: str = ""
+    cuda: Place | None = None
 
 
 def read(path: Path, wishes: Wishes) -> Draft:
@@ -62,13 +64,14 @@ def draft_of(table: Place, path: Path, wishes: Wishes, *, format_: str = FORMAT)
     for key, (what, todo) in _UNREAD.items():
         if table.at(key):
             found.findings.append(table.at(key).finding("left", what, todo))
+    cuda = _cuda(found.cuda, found) if found.cuda else ""
     channels, words = channels_of(found.channels)
     index = indexes_of(found.indexes)
     return Draft(
         format=format_,
         name=own.text("name"),
         python=found.python,
-        cuda=found.cuda,
+        cuda=cuda,
         channels=channels,
         priority=own.text("channel-priority"),
         conda=tuple(found.conda.values()),
@@ -132,9 +135,8 @@ def _take(feature: Place, wishes: Wishes, found: _Found, comments: Comments) -> 
     """Take what a feature says, and what it says for the platform."""
     if feature.path and "channels" in feature:
         found.channels = _channels(feature) + found.channels
-    requirements = feature.table("system-requirements")
-    if "cuda" in requirements:
-        found.cuda = _cuda(requirements, found)
+    if "cuda" in (requirements := feature.table("system-requirements")):
+        found.cuda = requirements.at("cuda")
     options = feature.table("pypi-options")
     urls = [options.at("index-url"), *options.every("extra-index-urls")]
     found.indexes += [(url.as_text(), url) for url in urls if url]
@@ -159,9 +161,10 @@ def _conda(table: Place, found: _Found, comments: Comments) -> None:
     for name, place in table.items():
         text, words = match_spec(name, place)
         found.findings += words
-        if name == "python" and isinstance(place.value, str):
-            found.python = place.as_text().strip("* ").rstrip(".") if place.value != "*" else ""
-        elif text:
+        plain = isinstance(place.value, str)
+        if name == "python":
+            found.python = (place.as_text() if plain else place.text("version")).strip("* ").rstrip(".")
+        if text and not (name == "python" and plain):
             found.conda[name.lower()] = _entry(text, place, comments)
 
 
@@ -177,16 +180,19 @@ def _entry(text: str, place: Place, comments: Comments) -> Entry:
     )
 
 
-def _cuda(requirements: Place, found: _Found) -> str:
-    """`cuda = "12"`: the driver must serve it; a spec names X.Y."""
-    place = requirements.at("cuda")
-    said = place.text("version") if isinstance(place.value, dict) else place.as_text()
+def _cuda(place: Place, found: _Found) -> str:
+    """`cuda = "12"` is the least that a driver must serve; a spec names a release, X.Y."""
+    said = place.needed("version") if isinstance(place.value, dict) else place.as_text()
     if said.count("."):
         return said
-    found.findings.append(
-        place.finding("changed", f"cuda {shown(said)} is written {said}.0", "name the release")
-    )
-    return f"{said}.0"
+    entry = found.conda.get("cuda-version")
+    pinned = re.search(r"[=>](\d+\.\d+)", entry.text) if entry else None
+    newest = newest_image(said) or f"{said}.0"
+    version = pinned[1] if pinned else ".".join(newest.split(".")[:2])
+    why = "as cuda-version says" if pinned else "the newest of them"
+    what = f"CUDA {said} or later is asked for: {version} is written, {why}"
+    found.findings.append(place.finding("changed", what, "write the release that you want"))
+    return version
 
 
 def _activation(table: Place, found: _Found) -> None:
