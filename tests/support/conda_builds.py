@@ -1,4 +1,4 @@
-"""Builds of conda packages for tests: locks made by hand from a channel of tiny packages, and looks inside."""
+"""Builds of conda packages for tests: locks made by hand from channels of tiny packages, and looks inside."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from envbuild.conda.model import CondaRecord
 from envbuild.engine.engine import Engine
 from envbuild.engine.model import BuiltImage
 from envbuild.engine.prepare import build_request
-from envbuild.lock.model import Lock, LockedBase, LockedPython
+from envbuild.lock.model import Lock, LockedBase, LockedPackage, LockedPython
 from envbuild.plan.model import CondaLayer, Plan
 from envbuild.plan.weights import MB
 from envbuild.render.model import BuildContext
@@ -84,10 +84,13 @@ def records(folder: Path, made: Iterable[Package], url: str = "") -> tuple[Conda
     return tuple(sorted(found, key=lambda record: record.name))
 
 
-def conda_lock(base: str, version: str, found: Iterable[CondaRecord], **more: Any) -> Lock:
-    """A lock of conda packages alone, on `base`."""
+def conda_lock(
+    base: str, version: str, found: Iterable[CondaRecord], packages: Iterable[LockedPackage] = (), **more: Any
+) -> Lock:
+    """A lock of conda packages on `base`, and of Python packages on top."""
     place = LockedPython(version=version, source="conda", request="/opt/env/bin/python", reason="of conda")
-    return planned.lock(base=LockedBase(reference=base), python=place, conda=tuple(found), **more)
+    given = {"base": LockedBase(reference=base), "python": place, "conda": tuple(found), **more}
+    return planned.lock(packages, **given)
 
 
 def conda_groups_of(plan: Plan) -> dict[str, tuple[str, ...]]:
