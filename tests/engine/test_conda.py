@@ -41,6 +41,14 @@ from envbuild.render.render import render
 from envbuild.site.model import Site
 
 LOGIN = "reader:s3cret-word"
+NAME = f"conda-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tidy(api: docker.APIClient) -> Iterator[None]:
+    yield
+    for image in api.images(filters={"label": f"dev.envbuild.name={NAME}"}):
+        api.remove_image(image["Id"], force=True)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +92,7 @@ class Case:
 
     def plan(self, budget: int = 40, **more: object) -> Plan:
         lock = conda_lock(self.base, self.version, self.records, **more)
-        return planned.planned(planned.spec(lines={("conda",): 3}), lock, budget=budget)
+        return planned.planned(planned.spec(name=NAME, lines={("conda",): 3}), lock, budget=budget)
 
     def context(self, source: CondaSource, plan: Plan | None = None) -> BuildContext:
         lines = {"conda": 3}
@@ -207,17 +215,14 @@ def test_a_mirrors_login_stays_nowhere_with_a_standin(
     assert {item.status for item in served.asked} == {200}
     assert f"/noarch/light-{light}-pyh0_0.tar.bz2" in {item.path for item in served.asked}
     engine.tag(built.id, tag)
-    try:
-        needles = [LOGIN.encode(), b"s3cret-word", f"127.0.0.1:{served.port}".encode()]
-        seen = set()
-        for where, content in parts(save(api, tag, tmp_path / "image.tar")):
-            assert [needle for needle in needles if needle in content] == [], where
-            seen.add(where.partition(": ")[2] or where)
-        assert f"opt/env/conda-meta/light-{light}-pyh0_0.json" in seen
-        assert [needle for needle in needles if needle in repr(api.history(tag)).encode()] == []
-    finally:
-        engine.untag(tag)
-    record = engine.run(built.id, ["cat", f"/opt/env/conda-meta/light-{light}-pyh0_0.json"]).stdout
+    needles = [LOGIN.encode(), b"s3cret-word", f"127.0.0.1:{served.port}".encode()]
+    seen = set()
+    for where, content in parts(save(api, tag, tmp_path / "image.tar")):
+        assert [needle for needle in needles if needle in content] == [], where
+        seen.add(where.partition(": ")[2] or where)
+    assert f"opt/env/conda-meta/light-{light}-pyh0_0.json" in seen
+    assert [needle for needle in needles if needle in repr(api.history(tag)).encode()] == []
+    record = engine.run(tag, ["cat", f"/opt/env/conda-meta/light-{light}-pyh0_0.json"]).stdout
     assert '"channel": "https://conda.lab.example/forge"' in record
     assert f'"url": "https://conda.lab.example/forge/noarch/light-{light}-pyh0_0.tar.bz2"' in record
     assert "/dev/shm" not in record
