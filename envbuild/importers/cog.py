@@ -84,6 +84,8 @@ def _build(build: Place, installer: Installer) -> None:
         "run": _run,
         "pre_install": _pre_install,
     }
+    if "cuda" in build:
+        _cuda(build.at("cuda"), installer)
     for key, place in build.items():
         _here(into, place)
         if place.value is None:
@@ -97,13 +99,9 @@ def _build(build: Place, installer: Installer) -> None:
 
 
 def _gpu(place: Place, installer: Installer) -> None:
-    build = installer.into
-    if place.as_text().lower() in {"true", "yes", "on"}:
-        build.say(
-            "note",
-            "asks for a GPU: torch and tensorflow bring their CUDA",
-            "write `cuda:` if a package needs it",
-        )
+    if place.as_text().lower() in {"true", "yes", "on"} and not installer.into.cuda:
+        what = "asks for a GPU and for no CUDA: torch and tensorflow bring their own"
+        installer.into.say("note", what, "write `cuda:` if a package needs it")
 
 
 def _cuda(place: Place, installer: Installer) -> None:
@@ -150,11 +148,7 @@ def _run(place: Place, installer: Installer) -> None:
         if isinstance(item.value, dict):
             text = _step(item.at("command"))
             if "mounts" in item:
-                into.say(
-                    "left",
-                    "mounts of a step: credentials belong to the site config",
-                    "see the step under `run`",
-                )
+                into.say("left", "mounts of a step: credentials belong to the site config")
         else:
             text = _step(item)
         into.add_run(take_script(text, installer, {}))

@@ -59,11 +59,15 @@ def read_dockerfile(
         into.say("left", "scratch is an empty image: nothing can run in it", "the default base is taken")
     else:
         take_image(image, into)
+        steps.user = "mambauser" if image.startswith("mambaorg/") else ""
     for number in chain:
         for instruction in stages[number][1:]:
             into.where = Where(file, instruction.line, instruction.keyword)
             steps.take(instruction)
     steps.end()
+    if image.startswith("continuumio/") and into.conda:
+        into.where = Where(file, first.line, "FROM")
+        into.add(into.channels, "defaults")
     return into
 
 

@@ -36,6 +36,12 @@ def take_run(instruction: Instruction, steps: Steps) -> None:
     else:
         bodies = "".join(f"\n{doc.text}\n{doc.word}" for doc in instruction.heredocs)
         text = instruction.text + bodies
+    if _SOURCE.search(text):
+        steps.into.say(
+            "changed", "adds a source of apt: kept whole as a `run:` step, after the other packages"
+        )
+        steps.into.add_run(_with_arguments(text, steps))
+        return
     installer = Installer(steps.into, lambda name: _find(name, steps), steps.wishes)
     rest = take_script(text, installer, steps.known)
     if rest:
@@ -93,9 +99,6 @@ def _joined(rest: list[Command]) -> str:
 
 def _with_arguments(text: str, steps: Steps) -> str:
     """The step after the values of ARG that it uses: a `run:` step has the variables of `env` only."""
-    if _SOURCE.search(text):
-        todo = "install what comes from there in the same `run:` step"
-        steps.into.say("left", "a further source of apt: packages are installed before any `run:` step", todo)
     used = dict.fromkeys(_NAME.findall(text))
     before = [f"{name}={shlex.quote(steps.known[name])}" for name in used if name in steps.build_only]
     step = "\n".join([*before, text])
