@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from envbuild.conda.ask import ask, need_rattler
 from envbuild.conda.channels import channels_of, folder_of
-from envbuild.conda.failures import changed, failed
 from envbuild.conda.place import mirrored
 from envbuild.conda.reasons import Asked, names_asked, unsolvable
 from envbuild.conda.records import asked_url, locked_records
+from envbuild.conda.trouble import changed, failed
 from envbuild.conda.virtual import minor, subdir_of, virtual_packages
 from envbuild.files import cache_folder
 from envbuild.spec.matchspec import parse_match

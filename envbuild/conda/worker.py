@@ -41,8 +41,8 @@ def main() -> None:
 async def solve(job: Job) -> dict[str, Any]:
     """The records, or why there are none.
 
-    `{"records": […]}`, `{"unsolvable": text, …}` with what the channels do have, `{"changed": […]}` for pins that
-    are another file by now, or `{"failed": …, "source": …}`.
+    `{"records": […]}`, `{"unsolvable": text, …}` with what the channels do have, `{"changed": […]}` for pins
+    that are another file by now, or `{"failed": …, "source": …}`.
     """
     from rattler import Gateway
     from rattler.exceptions import GatewayError, SolverError
@@ -63,8 +63,8 @@ async def solve(job: Job) -> dict[str, Any]:
 async def answer_of(gateway: Gateway, kept: list[RepoDataRecord], job: Job) -> list[RepoDataRecord]:
     """The solver's answer.
 
-    Every name is asked for twice, alone and with its conditions: py-rattler leaves out what does not fit before it
-    looks at priorities, so that a later channel could bring a package that the first one has.
+    Every name is asked for twice, alone and with its conditions: py-rattler leaves out what does not fit
+    before it looks at priorities, so that a later channel could bring a package that the first one has.
     """
     import datetime
 
@@ -158,8 +158,8 @@ async def query(
 async def around(gateway: Gateway, job: Job) -> dict[str, Any]:
     """What the channels have of the names asked for.
 
-    known      for each of the job's specs: rows (source's number, version, build, fits the spec, needs __cuda, fits
-               the Python asked for, Pythons X.Y that it is for), the newest first
+    known      for each of the job's specs: rows (source's number, version, build, fits the spec, needs
+               __cuda, fits the Python asked for, Pythons X.Y that it is for), the newest first
     near       name that no channel has → the nearest that one has
     elsewhere  name that no channel has for this platform → platforms that have it
     """

@@ -1,5 +1,6 @@
-"""conda channels of tiny packages in the real formats, as folders: `make_channel(folder, packages)`. What they hold
-is a stand-in; their archives and the channel's index are real.
+"""conda channels of tiny packages in the real formats, as folders: `make_channel(folder, packages)`.
+
+What they hold is a stand-in; their archives and the channel's index are real.
 """
 
 import bz2

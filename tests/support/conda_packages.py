@@ -1,8 +1,6 @@
-"""Tiny packages with the names, versions, builds and dependencies of real ones, as the classic guides need them.
+"""Tiny packages with the names, versions, builds and dependencies of real ones, for the classic guides.
 
 `PACKAGES` for a channel like conda-forge, `PYTORCH` and `NVIDIA` for the channels of those names.
-
-What they hold is a stand-in: Python is a link to the system's own, modules say their version and no more.
 """
 
 from support.conda import Package

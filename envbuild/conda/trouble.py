@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from envbuild.conda.channels import Channel
+    from envbuild.conda.model import CondaRecord
     from envbuild.site.model import Site
     from envbuild.spec.model import Spec
 
@@ -87,4 +88,40 @@ def changed(rows: Sequence[Mapping[str, str]]) -> LockError:
         f"{file}: the channel has another file of this name than the lock: another hash{more}",
         hint=f"find out why before you trust it; to accept the new file: "
         f"envbuild lock --upgrade-package {first['name']}",
+    )
+
+
+_HASH = re.compile(
+    r"hash mismatch.*?/(?P<file>[^/\s]+) to .*?expected [0-9a-f]+, got (?P<found>[0-9a-f]{64})"
+)
+
+
+def not_installed(text: str, records: Sequence[CondaRecord], site: Site) -> LockError:
+    """What py-rattler says when an install fails."""
+    text = redacted(redact(text, site))
+    named = {record.file: record for record in records}
+    found = _HASH.search(text)
+    if found and found["file"] in named:
+        return tampered(named[found["file"]], found["found"])
+    file = next((file for file in named if file in text), "")
+    last = text.strip().splitlines()[-1].removeprefix("Caused by: ")
+    status = _STATUS.search(text)
+    if file and status:
+        renew = "renew the lock: envbuild lock --upgrade" if status[1] in {"404", "410"} else _CONFIG
+        return LockError(f"{file}: {status[1]} {status[2]} for {status[3]}", hint=renew)
+    if file and "error sending request" in text:
+        where = _URL.search(text)
+        return LockError(
+            f"{file}: cannot be fetched{f' from {where[1]}' if where else ''}: {last}", hint=_REACH
+        )
+    return LockError(f"{file or 'the conda packages'}: cannot be installed: {last}")
+
+
+def tampered(record: CondaRecord, found: str) -> LockError:
+    """A file is not what the lock says; `found` is its sha256."""
+    what = f"{record.url.rsplit('/', 2)[0]} has another file of this name than the lock"
+    return LockError(
+        f"{record.file}: hash mismatch: {what}: sha256 {found} instead of {record.sha256}",
+        hint="find out why before you trust it; to accept the new file: "
+        f"envbuild lock --upgrade-package {record.name}",
     )
