@@ -179,11 +179,12 @@ class _Writer:
 
     def conda(self) -> list[_Block]:
         """The stage that makes the environment of conda packages, if this build has one."""
-        if not self._plan.explicit or self._conda.how == "staged":
+        if not self._plan.explicit:
             return []
         program = "micromamba" if self.micromamba else f"{_ROOM}/micromamba"
         command = (*SITE, "/bin/sh", f"{_ROOM}/scripts/conda.sh", program)
-        empty = _Block(text="", title="conda environment", key="conda", line=self._line_of("conda"))
+        title = "" if self._conda.how == "staged" else "conda environment"
+        empty = _Block(text="", title=title, key="conda", line=self._line_of("conda"))
         return [self._block("conda_stage", empty, how=self._conda.how, command=command)]
 
     def block(self, layer: Layer) -> _Block:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from envbuild.conda.model import CondaRecord
 from envbuild.lock.model import Lock, LockedApt, LockedBase, LockedPackage, LockedPython
 from envbuild.plan.make import make_plan
 from envbuild.plan.model import Plan
@@ -66,6 +67,27 @@ def lock(packages: Iterable[LockedPackage] = (), **fields: Any) -> Lock:
     return Lock(**{**given, **fields})
 
 
+def conda_record(
+    name: str,
+    version: str = "1.0",
+    build: str = "0",
+    subdir: str = "linux-64",
+    size: int | None = None,
+    depends: Iterable[str] = (),
+) -> CondaRecord:
+    return CondaRecord(
+        name=name,
+        version=version,
+        build=build,
+        subdir=subdir,
+        channel="conda-forge",
+        url=f"https://conda.example/forge/{subdir}/{name}-{version}-{build}.conda",
+        sha256=f"{sum(map(ord, name + version + build)):064x}",
+        size=size,
+        depends=tuple(depends),
+    )
+
+
 def lock_of(told: Mapping[str, Any]) -> Lock:
     """A lock from the short form of tests/golden: lists instead of objects."""
     return lock(
@@ -79,6 +101,7 @@ def lock_of(told: Mapping[str, Any]) -> Lock:
             for name, version, size in told.get("apt", [])
         ),
         apt_resolved=told.get("apt_resolved", True),
+        conda=tuple(sorted((conda_record(*row) for row in told.get("conda", [])), key=lambda row: row.name)),
         cuda=told.get("cuda", {}),
     )
 
