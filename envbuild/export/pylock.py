@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from envbuild.export.left import left_of
 from envbuild.export.model import AS_LOCKED, Exported
-from envbuild.export.said import ensure_lock, head
+from envbuild.export.said import ensure_lock, head, unsaid_indexes
 
 if TYPE_CHECKING:
     from envbuild.export.model import Source, Wishes
@@ -27,5 +27,5 @@ def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:  # noqa: ARG
     document = ensure_lock(source).document
     order = [key for key in (*_FIRST, *document) if key in document and key not in {"tool", "packages"}]
     data = {key: document[key] for key in dict.fromkeys(order)} | {"packages": document.get("packages", [])}
-    left = left_of(source, {"pip", "python"})
+    left = (*unsaid_indexes(source), *left_of(source, {"pip", "python"}))
     return Exported(files={FILE: head(source, left) + "\n" + tomli_w.dumps(data)}, left=left)

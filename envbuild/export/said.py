@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envbuild.errors import LockError
+from envbuild.export.model import Left
 from envbuild.lock.inputs import requirement_texts
 from envbuild.lock.packages import chosen_file, without_credentials
 from envbuild.render.quoting import comment
@@ -13,7 +14,7 @@ from envbuild.spec.conda import DEFAULT_CHANNELS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from envbuild.export.model import Left, Source
+    from envbuild.export.model import Source
     from envbuild.lock.model import Lock
 
 _TORCH = "https://download.pytorch.org/whl"
@@ -79,6 +80,14 @@ def indexes(source: Source) -> tuple[str, tuple[str, ...]]:
     if pip.torch_backend:
         extra.append(f"{_TORCH}/{pip.torch_backend}")
     return without_credentials(pip.index_url or ""), tuple(dict.fromkeys(extra))
+
+
+def unsaid_indexes(source: Source) -> tuple[Left, ...]:
+    """For formats that name each file by its address, and no index."""
+    main, extra = indexes(source)
+    names = [url for url in (main, *extra) if url]
+    what = f"the indexes {', '.join(names)}: each file has its address"
+    return (Left(key="pip", what=what),) if names else ()
 
 
 def index_options(source: Source) -> Iterator[str]:
