@@ -127,7 +127,7 @@ def _url(line: str, number: int, found: _Found) -> None:
         what = f"{package.name} lies on this machine: an image cannot reach its channel {package.channel}"
         found.findings.append(Finding(kind="note", file=found.file, line=number, what=what))
     found.conda.append(Entry(text=package.exact, file=found.file, line=number))
-    found.urls.append((url, Place(found.file, url, start=number)))
+    found.urls.append((url.rpartition("/")[0], Place(found.file, url, start=number)))
 
 
 def _row(line: str, number: int, found: _Found) -> None:
