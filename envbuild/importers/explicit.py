@@ -52,7 +52,7 @@ class _Found:
 def read(path: Path, wishes: Wishes) -> Draft:
     """The draft that the list at `path` gives. Raises SpecError for what is no such list."""
     found = _Found(shown_path(path), wishes.platform)
-    explicit = exported = False
+    explicit = False
     for number, raw in enumerate(re.split("\r\n|\r|\n", source_text(path)), start=1):
         line = raw.strip()
         if line.startswith("#"):
@@ -62,15 +62,11 @@ def read(path: Path, wishes: Wishes) -> Draft:
         elif line and explicit:
             _url(line, number, found)
         elif line:
-            exported = True
             _row(line, number, found)
     if found.problems:
         raise SpecError(found.problems[:_MANY])
     if not found.conda and not found.pip:
         raise refused(found.file, "lists no packages", "name a list that `conda list --explicit` wrote")
-    if exported:
-        what = "it does not say from which channels its packages are: conda-forge is asked"
-        found.findings.append(Finding(kind="note", file=found.file, what=what, todo="add others by hand"))
     channels, words = channels_of(found.urls)
     return Draft(
         format=FORMAT,

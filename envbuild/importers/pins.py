@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envbuild.importers.model import Finding
     from envbuild.importers.places import Place
 
+_FROM_VCS = re.compile(r" @ (?:git|hg|svn|bzr)\+")
 ASKED = "asked for"
 NEEDED = "what those need"
 _SOURCES = "bring its files with `copy:` and install them in a `run:` step"
@@ -46,10 +47,12 @@ def entries_of(pins: Iterable[Pin]) -> tuple[Entry, ...]:
 
 
 def _entries(pins: list[Pin], heading: str) -> list[Entry]:
+    """`heading` stands above the first that a spec can hold: what comes from version control, it cannot."""
+    first = next((number for number, pin in enumerate(pins) if not _FROM_VCS.search(pin.text)), -1)
     return [
         Entry(
             text=pin.text,
-            above=(heading,) if heading and not number else (),
+            above=(heading,) if heading and number == first else (),
             file=pin.place.file,
             line=pin.place.line,
             key=pin.key or pin.place.key,

@@ -184,8 +184,7 @@ def _unknown_keys(name: str, place: Place) -> list[Finding]:
         if key not in known
     ]
     if "index" in place and not is_public(place.text("index")):
-        what = (
-            f"{name} is asked for at the index {shown(place.text('index'))} alone; a spec asks all of its own"
-        )
+        index = shown(place.text("index"))
+        what = f"{name} is asked for at the index {index} alone; a spec asks all that it names"
         findings.append(place.at("index").finding("changed", what))
     return findings

@@ -58,8 +58,11 @@ def read(path: Path, wishes: Wishes) -> Draft:
     target = Target(target.python, target.platform, extras)
     _check_wishes(lock, rows, project, wishes)
     findings += [*words, *_left_groups(lock, rows, wishes)]
-    chosen, words = _once(_chosen(lock, rows, project, target, wishes))
+    found = _chosen(lock, rows, project, target, wishes)
+    chosen, words = _once(found)
     findings += words
+    if project is None:
+        findings += _left_rows(lock, rows, found, wishes)
     direct = project.direct(wishes.groups, extras) if project else frozenset[str]()
     pins: list[Pin] = []
     for row in chosen:
@@ -131,6 +134,22 @@ def _once(rows: list[Place]) -> tuple[list[Place], tuple[Finding, ...]]:
             what = f"{name} is there as {other} and as {kept.needed('version')}, which is taken"
             findings.append(row.finding("note", what, f"write {name}=={other} if you need that"))
     return list(last.values()), tuple(findings)
+
+
+def _left_rows(lock: Place, rows: list[Place], chosen: list[Place], wishes: Wishes) -> list[Finding]:
+    """A word on packages that seem to be for other machines: nobody says whether they were asked for."""
+    groups = {MAIN, *wishes.groups}
+    taken = {row.path for row in chosen}
+    names = [
+        row.needed("name")
+        for row in rows
+        if row.path not in taken and (not (said := _groups_of(row)) or groups & set(said))
+    ]
+    if not names or any("groups" in row for row in rows):
+        return []
+    shown_names = ", ".join(names if len(names) < 8 else [*names[:7], f"{len(names) - 7} more"])
+    what = f"left out, as others need them for other machines or Pythons, or for extras: {shown_names}"
+    return [lock.finding("changed", what, "add those that the project asks for by itself")]
 
 
 def _is_in(row: Place, group: str, target: Target) -> bool:

@@ -43,15 +43,13 @@ def needed_rows(rows: list[Place], roots: Iterable[Root], target: Target) -> lis
 
 
 def rows_without_project(rows: list[Place], target: Target) -> list[Place]:
-    """`rows` without those that others of them need elsewhere only, such as colorama on Windows."""
+    """`rows` without those that others need, and only elsewhere: such as colorama, on Windows."""
     kept = {row.path for row in rows}
     names = by_name(rows)
+    edges = {row.path: _edges(row) for row in rows}
+    wanted = {root.name for roots in edges.values() for root in roots}
     while True:
-        wanted, applies = set[str](), set[str]()
-        for row in (row for row in rows if row.path in kept):
-            edges = _edges(row)
-            wanted |= {root.name for root in edges}
-            applies |= {root.name for root in edges if root.applies(target)}
+        applies = {root.name for path in kept for root in edges[path] if root.applies(target)}
         lost = {row.path for name in wanted - applies for row in names.get(name, ())} & kept
         if not lost:
             break
