@@ -58,11 +58,11 @@ def read(path: Path, wishes: Wishes) -> Draft:
     target = Target(target.python, target.platform, extras)
     _check_wishes(lock, rows, project, wishes)
     findings += [*words, *_left_groups(lock, rows, wishes)]
-    found = _chosen(lock, rows, project, target, wishes)
-    chosen, words = _once(found)
+    inside = _chosen(lock, rows, project, target, wishes)
+    chosen, words = _once(inside)
     findings += words
     if project is None:
-        findings += _left_rows(lock, rows, found, wishes)
+        findings += _left_rows(lock, rows, inside, wishes)
     direct = project.direct(wishes.groups, extras) if project else frozenset[str]()
     pins: list[Pin] = []
     for row in chosen:
