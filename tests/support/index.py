@@ -8,16 +8,24 @@ import io
 import ssl
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 def wheel(
-    name: str, version: str, requires: Sequence[str] = (), tag: str = "py3-none-any", doc: str = ""
+    name: str,
+    version: str,
+    requires: Sequence[str] = (),
+    tag: str = "py3-none-any",
+    doc: str = "",
+    files: Mapping[str, str] | None = None,
 ) -> tuple[str, bytes]:
-    """A tiny wheel that pip and uv accept, the same bytes each time: (file name, bytes)."""
+    """A tiny wheel that pip and uv accept, the same bytes each time: (file name, bytes).
+
+    files  path → content, besides its module and in place of it
+    """
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += "".join(f"Requires-Dist: {wish}\n" for wish in requires)
@@ -25,6 +33,7 @@ def wheel(
         f"{name}/__init__.py": f"{doc!r}\n__version__ = {version!r}\n",
         f"{info}/METADATA": metadata,
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        **(files or {}),
     }
     parts[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*parts, f"{info}/RECORD"])
     buffer = io.BytesIO()
@@ -126,9 +135,10 @@ class Index:
         tag: str = "py3-none-any",
         *,
         doc: str = "",
+        files: Mapping[str, str] | None = None,
     ) -> None:
         """Offer a tiny wheel; another `doc` makes other bytes under the same name."""
-        file, data = wheel(name, version, requires, tag, doc)
+        file, data = wheel(name, version, requires, tag, doc, files)
         self.files[file] = data
 
     def knows(self, authorization: str) -> bool:
