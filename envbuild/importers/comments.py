@@ -75,3 +75,26 @@ def comment_start(raw: str) -> int:
 
 def _plain(text: str) -> str:
     return text.strip().lstrip("#").strip()
+
+
+_TOKEN = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|[\[\]{}]|#.*""")
+
+
+def list_lines(text: str, start: int) -> list[int]:
+    """The line of each item of a TOML list that begins in line `start`, in order."""
+    found: list[int] = []
+    depth = 0
+    rows = _NEWLINE.split(text)
+    for number in range(start, len(rows) + 1):
+        raw = rows[number - 1]
+        at = raw.find("=") + 1 if number == start else 0
+        for token in _TOKEN.finditer(raw, at):
+            first = token[0][0]
+            if first == "#":
+                break
+            if depth == 1 and first in "\"'{[":
+                found.append(number)
+            depth += (first in "[{") - (first in "]}")
+        if depth <= 0:
+            return found
+    return found

@@ -154,6 +154,22 @@ class Findings:
         )
 
 
+def flavour(text: str) -> str:
+    """How much of CUDA the base holds."""
+    return _one_of(text, ("auto", "base", "runtime", "devel"), "flavour of CUDA images")
+
+
+def priority(text: str) -> str:
+    """How channels compete."""
+    return _one_of(text, ("strict", "flexible", "disabled"), "channel priority")
+
+
+def _one_of(text: str, known: tuple[str, ...], what: str) -> str:
+    if text not in known:
+        raise Bad(f"{text!r} is no {what}", f"known are {', '.join(known)}")
+    return text
+
+
 def _tidy(entry: Entry) -> Entry:
     return replace(
         entry,

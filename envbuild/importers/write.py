@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from envbuild.importers.sources import hidden
@@ -38,7 +38,12 @@ def _said(draft: Draft, kind: Kind) -> list[str]:
     """The findings of one kind as lines of a comment; continued lines are set in."""
     import textwrap
 
-    found = [str(finding) for finding in draft.findings if finding.kind == kind]
+    # The file by its name: the folders of one machine say nothing to others
+    found = [
+        str(replace(finding, file=PurePath(finding.file).name or finding.file))
+        for finding in draft.findings
+        if finding.kind == kind
+    ]
     lines: list[str] = []
     for text in found:
         plain = _UNSAID.sub(" ", text)
