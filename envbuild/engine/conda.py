@@ -156,13 +156,19 @@ def _stage(wanted: Wanted, folder: Path, script: Path) -> None:
     """Install, cut into tars, and only then give the folder its name."""
     from envbuild.conda.install import install_conda
 
-    lock, site, environ = wanted.lock, wanted.site, os.environ
+    lock, environ = wanted.lock, os.environ
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as name:
             room = Path(name)
             install_conda(
-                lock.conda, room / "env", site=site, platform=lock.platform, environ=environ, prefix=PREFIX
+                lock.conda,
+                room / "env",
+                site=wanted.site,
+                platform=lock.platform,
+                environ=environ,
+                prefix=PREFIX,
+                home=wanted.folder,
             )
             (room / "explicit.txt").write_text(wanted.plan.explicit, encoding="utf-8")
             (room / "groups.txt").write_text(conda_groups(wanted.plan), encoding="utf-8")

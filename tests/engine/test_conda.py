@@ -24,14 +24,14 @@ from support.conda_builds import (
     records,
 )
 from support.conda_server import ChannelServer, serve
-from support.contexts import context
+from support.contexts import Recorder, context
 from support.index import wheel
 from support.processes import free_port
 from support.saved import parts, save
 
 from envbuild.conda.failed import conda_failed
 from envbuild.conda.source import CondaSource
-from envbuild.engine.conda import local_packages
+from envbuild.engine.conda import STEP, Wanted, conda_source, local_packages
 from envbuild.engine.engine import Engine
 from envbuild.engine.model import BuildRequest
 from envbuild.errors import BuildError
@@ -323,3 +323,40 @@ def test_another_python_than_locked_is_refused_with_a_standin(
         f"envbuild: /opt/env/bin/python is Python {python_base[1]}, and the lock says 3.11.99; "
         "renew the lock: envbuild lock --upgrade"
     )
+
+
+def test_by_py_rattler_it_is_the_same_environment(
+    engine: Engine,
+    python_base: tuple[str, str],
+    standin_image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """py-rattler is the real one; the stand-in's image is there to compare with."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    case = Case(tmp_path, python_base)
+    recorder = Recorder()
+    wanted = Wanted(
+        plan=case.plan(),
+        lock=conda_lock(case.base, case.version, case.records),
+        folder=tmp_path,
+        site=Site(micromamba="rattler"),
+        platform="linux/amd64",
+        connect=lambda: engine,
+        sink=recorder,
+    )
+    source = conda_source(wanted)
+    assert (source.how, list(source.groups)) == ("staged", ["01-libcublas", "02-framework", "03-rest"])
+    assert recorder.names() == {STEP: "conda packages, by py-rattler"}
+    before = {path: path.stat().st_mtime_ns for path in source.groups.values()}
+    assert conda_source(wanted) == source
+    assert {path: path.stat().st_mtime_ns for path in source.groups.values()} == before
+    built = build(engine, case.context(source), case.base)
+    by_standin = CondaSource(image=standin_image, packages=case.local)
+    other = build(engine, case.context(by_standin), case.base, micromamba=standin_image)
+    assert len(built.layers) == len(other.layers)
+    # conda-meta is told in other words, entry points in other white space.
+    differ = set(differing(inside(engine, built.id), inside(engine, other.id)))
+    assert {name for name in differ if not name.startswith("conda-meta/")} == {"bin/light"}
+    ran = engine.run(built.id, ["python", "-c", "import light; print(light.__version__)"], user="12345")
+    assert (ran.code, ran.stdout) == (0, "1.0\n")
