@@ -59,6 +59,9 @@ def _surroundings(spec: Spec) -> dict[str, str]:
     """What the check looked at beside the spec. Raises OSError for what cannot be read."""
     folder = spec.source.folder
     seen = {f"requirements {name}": digest_tree(folder / name) for name in spec.pip.files}
+    for channel in spec.conda.channels if spec.conda else ():
+        if channel.startswith("./"):
+            seen[f"channel {channel}"] = str((folder / channel).resolve(strict=True).is_dir())
     for copy in spec.copy:
         source = (folder / copy.source).resolve()
         kind = "folder" if source.is_dir() else "file" if source.is_file() else "nothing"

@@ -13,7 +13,10 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from envbuild import names
 from envbuild.facts.rules import RULES
 from envbuild.spec import grammar
+from envbuild.spec.channel import channel
+from envbuild.spec.matchspec import match_spec
 from envbuild.spec.pep508 import requirement_name
+from envbuild.spec.words import Bad
 
 
 def _text(pattern: str | None = None, *, number: bool = False, **more: Any) -> WithJsonSchema:
@@ -30,6 +33,13 @@ def _scalar() -> WithJsonSchema:
 def _requirement(text: str) -> str:
     requirement_name(text)
     return text
+
+
+def _no_section(value: object) -> object:
+    """An environment.yml has `- pip: [...]` among its packages."""
+    if isinstance(value, dict) and list(value) == ["pip"]:
+        raise Bad("packages for pip stand in the middle of conda's", "put them under `pip.packages`")
+    return value
 
 
 Name = Annotated[str, AfterValidator(grammar.name), _text(grammar.NAME, maxLength=64)]
@@ -55,7 +65,8 @@ ImportName = Annotated[str, AfterValidator(grammar.import_name), _text()]
 IndexUrl = Annotated[str, AfterValidator(grammar.index_url), _text("https?://.*")]
 TorchBackend = Annotated[str, AfterValidator(grammar.torch_backend), _text(grammar.BACKEND)]
 Requirement = Annotated[str, AfterValidator(_requirement), _text(minLength=1)]
-MatchSpec = Annotated[str, AfterValidator(grammar.one_line), _text(minLength=1)]
+MatchSpec = Annotated[str, BeforeValidator(_no_section), AfterValidator(match_spec), _text(minLength=1)]
+Channel = Annotated[str, AfterValidator(channel), _text(minLength=1)]
 Seconds = Annotated[
     int, BeforeValidator(grammar.seconds), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 86400})
 ]

@@ -1,8 +1,8 @@
 """spec.yml as a pydantic model, one class per mapping; it checks a file and describes it. Pure.
 
-`None` stands for a key without a value, which means the same as no key. What a later release brings (conda,
-variants) is described and checked here, and refused in `load.py`. `description` and `examples` end up in the
-JSON Schema and the docs.
+`None` stands for a key without a value, which means the same as no key. What a later release brings
+(variants) is described and checked here, and refused in `parse.py`. `description` and `examples` end up in
+the JSON Schema and the docs.
 """
 
 from __future__ import annotations
@@ -43,16 +43,31 @@ def _short_cuda(value: object) -> object:
 
 
 class CondaFile(Section):
-    """Packages from conda channels."""
+    """Packages from conda channels, locked by their URL and sha256, installed by micromamba.
 
-    channels: list[fields.MatchSpec] | None = Field(
-        None, description="Channels, the most important first.", examples=[["conda-forge"]]
+    Python comes from conda too then.
+    """
+
+    channels: list[fields.Channel] | None = Field(
+        None,
+        description=(
+            "Channels, the most important first: a name, an address without credentials, file:///folder, "
+            "or ./folder in the spec's folder. Left out: conda-forge."
+        ),
+        examples=[["conda-forge"]],
     )
     packages: list[fields.MatchSpec] | None = Field(
-        None, description="conda MatchSpecs.", examples=[["numpy=2"]]
+        None,
+        description="conda MatchSpecs. Left out: Python alone.",
+        examples=[["numpy=2", "scipy>=1.11,<2", "pytorch=2.5=cuda*"]],
     )
     priority: Literal["strict", "flexible", "disabled"] | None = Field(
-        None, description="How channels compete for a package.", examples=["strict"]
+        None,
+        description=(
+            "How channels compete for a package: strict takes it from the first that has it, flexible from a "
+            "later one where the first has none that fits, disabled the newest of all. Left out: strict."
+        ),
+        examples=["strict"],
     )
 
 
@@ -159,7 +174,7 @@ class Parts(Section):
     apt: list[fields.DebianPackage] | None = Field(
         None, description="Debian packages, each `name` or `name=version`.", examples=[["git", "libgl1"]]
     )
-    conda: CondaFile | None = Field(None, description="Packages from conda channels (a later release).")
+    conda: CondaFile | None = Field(None, description="Packages from conda channels.")
     pip: PipFile | None = Field(None, description="Python packages.")
     env: dict[fields.EnvName, fields.PlainValue] | None = Field(
         None,

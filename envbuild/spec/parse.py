@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from envbuild.errors import Problem, SpecError
 from envbuild.spec import grammar, model
+from envbuild.spec.conda import conda_problems
 from envbuild.spec.file import SpecFile
 from envbuild.spec.pep508 import requirement_name
 from envbuild.spec.problems import explain, nearest
@@ -26,11 +27,10 @@ from envbuild.spec.yaml import Document, read_yaml
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envbuild.spec.file import CudaFile, ImageFile, PipFile, SmokeFile
+    from envbuild.spec.file import CondaFile, CudaFile, ImageFile, PipFile, SmokeFile
 
 _MOST_PROBLEMS = 100
 _LATER = {
-    "conda": ("conda packages come in a later release", "name packages under `pip` or `apt` until then"),
     "variants": ("variants come in a later release", "write one spec file for each until then"),
 }
 
@@ -97,6 +97,12 @@ class _Files:
         for key, (what, todo) in _LATER.items():
             if self._value.get(key) is not None:
                 self._add((key,), what, todo)
+        conda = self._value.get("conda")
+        for path, what, todo in conda_problems(conda, self._value.get("python")):
+            self._add(path, what, todo)
+        for index, name in enumerate(_list(conda.get("channels") if isinstance(conda, dict) else None)):
+            if isinstance(name, str) and name.startswith("./"):
+                self._try(name, ("conda", "channels", index), self._folder_of_channel)
         for index, item in enumerate(_list(self._value.get("copy"))):
             source = item.get("from") if isinstance(item, dict) else None
             self._try(source, ("copy", index, "from"), self._copy_source)
@@ -123,6 +129,10 @@ class _Files:
         if not found.is_file() and not found.is_dir():
             raise Bad(f"{value!r} is neither a file nor a folder", "name one of them")
 
+    def _folder_of_channel(self, value: str) -> None:
+        if not inside(self._folder, value).is_dir():
+            raise Bad(f"{value!r} is no folder", "name the folder that holds linux-64 and noarch")
+
     def _add(self, path: model.KeyPath, what: str, todo: str) -> None:
         line = nearest(self._lines, path)
         self._problems.append(Problem(file=self._file, line=line, path=dotted(path), what=what, todo=todo))
@@ -142,6 +152,7 @@ def _complete(checked: SpecFile, source: model.SpecSource, reader: Reader, file:
         targets=tuple(checked.targets or ()),
         accept=tuple(dict.fromkeys(checked.accept or ())),
         apt=tuple(checked.apt or ()),
+        conda=_conda(checked.conda),
         pip=_pip(checked.pip, source, reader, file),
         env=tuple((checked.env or {}).items()),
         copy=tuple(_copy(item.from_, item.to, source.folder) for item in checked.copy_ or ()),
@@ -160,6 +171,16 @@ def _cuda(given: CudaFile | None) -> model.Cuda | None:
     if given is None:
         return None
     return model.Cuda(version=given.version, flavour=given.flavour or "auto", cudnn=given.cudnn, os=given.os)
+
+
+def _conda(given: CondaFile | None) -> model.Conda | None:
+    if given is None:
+        return None
+    return model.Conda(
+        channels=tuple(dict.fromkeys(given.channels or ())),
+        packages=tuple(text.strip() for text in given.packages or ()),
+        priority=given.priority or "strict",
+    )
 
 
 def _pip(given: PipFile | None, source: model.SpecSource, reader: Reader, file: str) -> model.Pip:

@@ -98,7 +98,7 @@ def reference_markdown() -> str:
             parts.append(_section(f"`{key}`", schema["$defs"][definition]))
     parts.append(
         "## `variants`\n\nA mapping from names to what differs: every key above but `name` and `variants`. "
-        "They come in a later release, as does `conda`; until then either is refused.\n"
+        "They come in a later release; until then they are refused.\n"
     )
     parts.append(_rules())
     return "\n".join(parts)

@@ -49,6 +49,7 @@ FIELDS = {
             "label name": "image: {{labels: {{{}: x}}}}",
             "label value": "image: {{labels: {{x: {}}}}}",
             "conda.packages[0]": "conda: {{packages: [{}]}}",
+            "conda.channels[0]": "conda: {{channels: [{}]}}",
             "variant name": "variants: {{{}: {{}}}}",
         }.items()
     },

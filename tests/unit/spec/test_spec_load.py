@@ -155,7 +155,6 @@ MAPPING = "write `key: value` lines"
         ("smoke: {gpu: [on]}", "smoke.gpu: a list is not allowed here; write required, auto or none"),
         ("image: {tags: []}", "image.tags: the list is empty; name one at least, or leave the key out"),
         # a later release
-        ("conda: {packages: [numpy=2]}", "conda: conda packages come in a later release; name packages under `pip` or `apt` until then"),
         ("variants: {cpu: {}}", "variants: variants come in a later release; write one spec file for each until then"),
     ],
 )  # fmt: skip
