@@ -75,9 +75,11 @@ def instructions(text: str) -> tuple[Instruction, ...]:
             parts.append(stripped.removesuffix(escape).rstrip() if stripped.endswith(escape) else stripped)
             if not stripped.endswith(escape):
                 break
-        begun = parts[0].split(None, 1)[0].upper()
+        if not (said := [part.strip() for part in parts if part.strip()]):
+            continue
+        begun = said[0].split(None, 1)[0].upper()
         joint = " \\\n  " if begun == "RUN" else " "
-        keyword, rest = _keyword(joint.join(part.strip() for part in parts if part.strip()))
+        keyword, rest = _keyword(joint.join(said))
         heredocs: list[Heredoc] = []
         if keyword in _TAKES_HEREDOCS:
             for dash, quote, word in _HEREDOC.findall(rest):

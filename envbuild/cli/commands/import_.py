@@ -179,7 +179,11 @@ def _prefix(text: str) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
+    from envbuild.errors import UsageError
     from envbuild.files import write_atomically
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{path.parent} is no folder", hint="write elsewhere with -o") from error
     write_atomically(path, text.encode())
