@@ -48,10 +48,13 @@ def import_from(path: Path, wishes: Wishes, *, format_: Format | None = None) ->
 
 
 def import_living(prefix: Path, wishes: Wishes) -> Draft:
-    """The finished draft of a venv or conda environment at `prefix`. SpecError when it is neither."""
-    from envbuild.importers.living import read_prefix
+    """The finished draft of a venv or conda environment: its folder, or its name. SpecError for neither."""
+    import os
 
-    return finish(read_prefix(prefix, wishes), prefix, wishes)
+    from envbuild.importers.living import find_prefix, read_prefix
+
+    prefix = find_prefix(str(prefix), os.environ)
+    return finish(read_prefix(prefix, wishes), prefix.resolve().parent, wishes)
 
 
 def _of_file(path: Path) -> Format:
