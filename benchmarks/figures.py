@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 import tomllib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.conda import ANSWER, ASKED, SMALL, SPEC
 from benchmarks.measure import Times, alternate, command
 from benchmarks.peers import Peers, replacing, tag
 from envbuild.engine.connect import connect
@@ -194,6 +198,33 @@ def bump(bench: Bench) -> Figure:
         bench.rounds,
     )
     return _figure(f"{LIGHT} bumped / uv Dockerfile", times, 0.5)
+
+
+def conda(folder: Path, rounds: int) -> list[Figure]:
+    """Locks of conda packages from a channel of 90,000 records, beside plain py-rattler."""
+    channel = folder / "channel"
+    command([sys.executable, "-m", "benchmarks.conda", "make", str(channel), "90000"])
+    limits = {"small": 0.5, "large": 4.0, "unknown": 5.0, "conflict": 5.0}
+    named = {"small": f"{SMALL} records", "large": f"{ANSWER} records"}
+    named |= {"unknown": "a name that is not there", "conflict": "a conflict"}
+    taken = []
+    for kind, packages in ASKED.items():
+        spec = folder / f"{kind}.yml"
+        spec.write_text(SPEC.format(url=channel.resolve().as_uri(), packages=packages), encoding="utf-8")
+        runs = {who: partial(_solved, who, spec, folder / "cache") for who in ("ours", "peer")}
+        times = alternate(runs, rounds + 2)
+        taken.append(_figure(f"conda, {named[kind]} of 90k / py-rattler", times, limits[kind], absolute=True))
+    return taken
+
+
+def _solved(who: str, spec: Path, cache: Path, _: int) -> float:
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.conda", who, str(spec), str(cache)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(json.loads(ran.stdout)["seconds"])
 
 
 def _figure(what: str, times: dict[str, Times], limit: float, *, absolute: bool = False) -> Figure:

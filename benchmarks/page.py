@@ -28,6 +28,7 @@ def page(figures: Sequence[Figure], packages: Mapping[str, int], engine: str) ->
         installed="\n".join(f"- `{reference}`: {count} packages" for reference, count in packages.items()),
         packages=" ".join(PACKAGES),
         light=LIGHT,
+        conda="what an answer needs is chosen among ten versions of each name",
     )
 
 

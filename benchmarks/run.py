@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Bench, Figure
 
 ROOT = Path(__file__).resolve().parent.parent
-ALL = ("start", "render", "nothing", "bump", "cold")
+ALL = ("start", "conda", "render", "nothing", "bump", "cold")
 
 
 def main() -> int:
@@ -31,10 +31,12 @@ def main() -> int:
     wanted = options.only or ALL
 
     taken = [figures.start()] if "start" in wanted else []
+    if "conda" in wanted:
+        taken += figures.conda(ROOT / ".cache/bench/conda", options.rounds)
     for figure in taken:
         say(figure)
     packages, engine = {}, ""
-    if set(wanted) - {"start"}:
+    if set(wanted) - {"start", "conda"}:
         bench = figures.Bench(ROOT / ".cache/bench", options.rounds)
         taken += take(bench, wanted)
         info = bench.peers.engine.info
@@ -49,7 +51,7 @@ def main() -> int:
 def take(bench: Bench, wanted: list[str] | tuple[str, ...]) -> list[Figure]:
     """The figures that need an engine, each said as soon as it is known."""
     taken: list[Figure] = []
-    for name in ALL[1:]:
+    for name in ALL[2:]:
         if name in wanted:
             answer = getattr(figures, name)(bench)
             new = answer if isinstance(answer, list) else [answer]

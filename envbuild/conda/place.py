@@ -18,8 +18,7 @@ _TOKEN = re.compile(r"/t/[^/\s'\"]+(?=/|$|[\s'\"])")
 
 def mirrors_of(site: Site) -> Mapping[str, str]:
     """The site's `conda_mirrors`, without slashes at the ends."""
-    given: Mapping[str, str] = getattr(site, "conda_mirrors", {})
-    return {old.rstrip("/"): new.rstrip("/") for old, new in given.items()}
+    return {old.rstrip("/"): new.rstrip("/") for old, new in site.conda_mirrors.items()}
 
 
 def mirrored(url: str, site: Site) -> str:
