@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,9 +43,14 @@ def place(chosen: Format, output: str | None, *, force: bool) -> Path | None:
     path = Path(str(output))
     if not chosen.file:
         return path
+    pattern, names = chosen.named
     try:
         if str(output).endswith("/") or path.is_dir():
             path /= chosen.file
+        if not re.fullmatch(pattern, path.name, re.DOTALL):
+            raise UsageError(
+                f"{path}: programs read a {chosen.name} by no other name than {names}", hint="call it so"
+            )
         if (path.exists() or path.is_symlink()) and not force:
             raise UsageError(f"{path}: is there already", hint="write over it: --force")
         if not path.parent.is_dir():
@@ -81,7 +87,7 @@ def show(chosen: Format, done: Exported, path: Path | None, *, as_json: bool, qu
     elif path is None:
         sys.stdout.write(next(iter(done.files.values())))
     elif not quiet:
-        emit(f"{path}: written, for {chosen.title}")
+        emit(f"{path}: written")
         emit(f"use it: {chosen.use.format(file=path)}")
 
 

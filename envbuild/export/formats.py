@@ -25,6 +25,7 @@ class Format:
     history     whether it can say what the spec asks for instead
     module      of this room; "" for the build context, which `pipeline.write` makes
     use         the command to type next; {file} is the file's name
+    named       names that the file may have, where its readers take no others: a pattern, and for people
     """
 
     name: str
@@ -35,6 +36,7 @@ class Format:
     module: str
     others: tuple[str, ...] = ()
     use: str = ""
+    named: tuple[str, str] = (".*", "")
 
 
 FORMATS = (
@@ -66,6 +68,7 @@ FORMATS = (
         module="pylock",
         others=("pylock", "uv"),
         use="uv pip install -r {file}",
+        named=(r"pylock\.([^.]+\.)?toml", "pylock.toml or pylock.NAME.toml"),
     ),
     Format(
         name="explicit",

@@ -95,9 +95,7 @@ def test_to_a_file(tmp_path: Path, capsys: Output) -> None:
     locked(tmp_path)
     argv = ["export", "--format", "requirements.txt", "-o"]
     assert run([*argv, "there.txt"]) == 0
-    assert capsys.readouterr().out == (
-        "there.txt: written, for pip, uv: Python packages with hashes\nuse it: pip install -r there.txt\n"
-    )
+    assert capsys.readouterr().out == ("there.txt: written\nuse it: pip install -r there.txt\n")
     text = Path("there.txt").read_text()
     assert text.endswith(BODY)
     Path("there.txt").write_text("mine")
@@ -125,9 +123,9 @@ def test_to_a_folder(tmp_path: Path, capsys: Output) -> None:
 
 def test_a_file_that_cannot_be_written(tmp_path: Path, capsys: Output) -> None:
     locked(tmp_path)
-    assert run(["export", "--format", "pylock.toml", "-o", "x" * 300]) == 2
+    assert run(["export", "--format", "pixi.toml", "-o", "x" * 300]) == 2
     assert capsys.readouterr().err == f"error: {'x' * 300}: cannot be written: File name too long\n"
-    assert run(["export", "--format", "pylock.toml", "-o", "/proc/there"]) == 2
+    assert run(["export", "--format", "pixi.toml", "-o", "/proc/there"]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: /proc/there: cannot be written: ")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "pylock.env.toml", "spec.yml"]
 
@@ -162,6 +160,10 @@ def test_json(tmp_path: Path, capsys: Output) -> None:
         (["--format", "dockerfile"], "dockerfile is a folder, not one file"),
         (["--format", "dockerfile", "-o", "-"], "dockerfile is a folder, not one file"),
         (["--format", "pip", "absent.toml"], "absent.toml: there is no such file"),
+        (
+            ["--format", "pylock.toml", "-o", "a.b.toml"],
+            "a.b.toml: programs read a pylock.toml by no other name than pylock.toml or pylock.NAME.toml",
+        ),
     ],
 )
 def test_what_makes_no_sense(argv: list[str], said: str, capsys: Output) -> None:
