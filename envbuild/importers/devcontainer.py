@@ -15,12 +15,14 @@ from envbuild.importers.from_image import take_image
 from envbuild.importers.gathered import Gathered, Where
 from envbuild.importers.installs import Installer
 from envbuild.importers.jsonc import jsonc_of
+from envbuild.importers.model import Draft
+from envbuild.importers.placed import placed, project_folder
 from envbuild.importers.run_steps import take_script
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from envbuild.importers.model import Draft, Wishes
+    from envbuild.importers.model import Wishes
     from envbuild.importers.places import Place
 
 _EDITOR = {
@@ -112,19 +114,15 @@ def _image(document: Place, path: Path, wishes: Wishes) -> Gathered | None:
     if not file.is_file():
         raise place.error(f"there is no {name} beside it", "correct the name")
     into = read_dockerfile(file, wishes, context=context, arguments=arguments, target=build.text("target"))
-    if context.resolve() != path.parent.resolve() and into.copy:
-        _here(into, place)
-        names = ", ".join(dict.fromkeys(copy.source for copy in into.copy))
-        into.say(
-            "left", f"{names}: files from another folder, {context}", "put spec.yml there, and write `copy:`"
-        )
-        into.copy.clear()
+    moved = placed(Draft(format="", copy=tuple(into.copy)), context, project_folder(path))
+    into.copy = list(moved.copy)
+    into.findings.extend(moved.findings)
     return into
 
 
 def _find(name: str, path: Path) -> Path | None:
     """A file that a command names: commands start in the workspace, which is the project's folder."""
-    root = path.parent.parent if path.parent.name == ".devcontainer" else path.parent
+    root = project_folder(path)
     plain = posixpath.normpath(re.sub(r"^/workspaces?/[^/]+/", "", name))
     if plain.startswith(("..", "/")) or "\0" in plain:
         return None

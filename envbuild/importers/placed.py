@@ -37,9 +37,9 @@ def placed(draft: Draft, source: Path, target: Path) -> Draft:
     return replace(draft, copy=tuple(kept), findings=(*draft.findings, *left))
 
 
-def copies_start(source: Path, draft: Draft) -> Path:
-    """The folder that the sources of `copy` in a draft of `source` (file or folder) are relative to."""
-    if not source.is_dir():
-        return source.parent
-    inner = source / ".devcontainer"
-    return inner if draft.format == "devcontainer.json" and inner.is_dir() else source
+def project_folder(source: Path) -> Path:
+    """The folder that `copy` in a draft of `source` is relative to: a folder itself, that of a file, and the
+    one above `.devcontainer`.
+    """
+    folder = source if source.is_dir() else source.parent
+    return folder.parent if folder.name == ".devcontainer" else folder

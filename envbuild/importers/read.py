@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from envbuild.importers.finish import finish
 from envbuild.importers.folders import find_in_folder
-from envbuild.importers.formats import FOLDER, Format, find_format
+from envbuild.importers.formats import Format, find_format
+from envbuild.importers.placed import project_folder
 from envbuild.importers.sources import refused, shown_path, source_head
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def import_from(path: Path, wishes: Wishes, *, format_: Format | None = None) ->
         format_ = _of_file(path)
     draft = _importer(format_, path).read(path, wishes)
     draft = replace(draft, findings=(*notes, *draft.findings))
-    return finish(draft, path if format_ is FOLDER else path.parent, wishes)
+    return finish(draft, project_folder(path), wishes)
 
 
 def import_living(prefix: Path, wishes: Wishes) -> Draft:

@@ -139,8 +139,9 @@ def _target(source: Path | None, output: str | None, from_env: str | None) -> Pa
         return chosen / "spec.yml" if chosen.is_dir() else chosen
     if source is None or from_env is not None:
         return Path("spec.yml")
-    folder = source if source.is_dir() else source.parent
-    return (folder.parent if folder.name == ".devcontainer" else folder) / "spec.yml"
+    from envbuild.importers.placed import project_folder
+
+    return project_folder(source) / "spec.yml"
 
 
 def _read(
@@ -148,7 +149,7 @@ def _read(
 ) -> "Draft":
     """The finished draft. Raises SpecError for what cannot be read, UsageError for an unknown format."""
     from envbuild.importers.formats import FORMATS, named_format
-    from envbuild.importers.placed import copies_start, placed
+    from envbuild.importers.placed import placed, project_folder
     from envbuild.importers.read import import_from, import_living
 
     if from_env is not None:
@@ -161,7 +162,7 @@ def _read(
         raise UsageError(f"--format {format_}: there is no such format", hint=f"known are {known}")
     draft = import_from(source, wishes, format_=chosen)
     target = path.parent if path is not None else Path()
-    return placed(draft, copies_start(source, draft), target)
+    return placed(draft, project_folder(source), target)
 
 
 def _prefix(text: str) -> Path:
