@@ -221,7 +221,7 @@ def parents(path):
 
 
 def divide(prefix, owners, names, target):
-    """Move everything into a folder per group. Nothing is left of the prefix."""
+    """Move everything into a folder per group. Empty folders are all that is left of the prefix."""
     files, empty = members(prefix)
     for name in names:
         os.makedirs(os.path.join(target, name))

@@ -1,0 +1,213 @@
+"""Where conda packages are taken from: by what the site says, and by what can be had."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from support import planned
+
+from envbuild.conda.source import MICROMAMBA_IMAGE, CondaSource, version_of
+from envbuild.engine.conda import Wanted, check_micromamba, conda_source, local_packages
+from envbuild.engine.prepare import build_request, ensure_micromamba
+from envbuild.errors import EngineError, LockError, RegistryError, SiteError
+from envbuild.events import Event, Notice
+from envbuild.render.render import render
+from envbuild.site.model import Site
+
+if TYPE_CHECKING:
+    from envbuild.engine.engine import Engine
+
+HERE = "linux/amd64"
+TAKE = "take 2.1 or later, or say image or rattler"
+CORRECT = "correct micromamba: in the site config, or say image or rattler there"
+RECORDS = (planned.conda_record("python", "3.11.9"), planned.conda_record("numpy", "2.1.0", size=80_000_000))
+
+
+class FixedEngine:
+    """Stand-in: has some images, and a registry that answers or does not."""
+
+    def __init__(self, *images: str, answers: bool = False) -> None:
+        self.images = list(images)
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def image(self, reference: str) -> str | None:
+        return reference if reference in self.images else None
+
+    def local_reference(self, reference: str) -> str | None:
+        return self.image(reference)
+
+    def remote_digest(self, reference: str, platform: str) -> str:
+        self.asked.append(f"{reference} {platform}")
+        if not self.answers:
+            raise RegistryError("no such host")
+        return "sha256:" + "ab" * 32
+
+    def pull(self, reference: str, platform: str, sink: Any) -> None:
+        self.asked.append(f"pull {reference} {platform}")
+        self.images.append(reference)
+
+
+@pytest.fixture(autouse=True)
+def _this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("envbuild.engine.conda.runs_on", lambda platform: platform == HERE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def wanted(engine: FixedEngine, events: list[Event], **site: str) -> Wanted:
+    lock = planned.lock(conda=RECORDS)
+    return Wanted(
+        plan=planned.planned(lock_=lock),
+        lock=lock,
+        folder=Path("/specs"),
+        site=Site(**site),  # type: ignore[arg-type]
+        platform=HERE,
+        connect=lambda: cast("Engine", engine),
+        sink=events.append,
+    )
+
+
+@pytest.mark.parametrize("engine", [FixedEngine(MICROMAMBA_IMAGE), FixedEngine(answers=True)])
+def test_the_image_where_it_can_be_had(engine: FixedEngine) -> None:
+    events: list[Event] = []
+    assert conda_source(wanted(engine, events)) == CondaSource()
+    assert engine.asked == ([] if engine.images else [f"{MICROMAMBA_IMAGE} {HERE}"])
+    assert events == []
+
+
+def staged_instead(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    made: list[Path] = []
+
+    def stage(wish: Wanted, folder: Path, script: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / "01-rest.tar").touch()
+        (folder / "01-large.tar").touch()
+        (folder / "02-rest.tar").touch()
+        made.append(folder)
+
+    monkeypatch.setattr("envbuild.engine.conda._stage", stage)
+    return made
+
+
+def test_py_rattler_where_it_cannot_and_a_word_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = staged_instead(monkeypatch)
+    events: list[Event] = []
+    source = conda_source(wanted(FixedEngine(), events))
+    assert (source.how, list(source.groups)) == ("staged", ["01-large", "02-rest"])
+    assert events[0] == Notice(
+        level="info",
+        text="py-rattler installs the conda packages here, "
+        "since micromamba's image cannot be had: no such host",
+    )
+    again = conda_source(wanted(FixedEngine(), [], micromamba="rattler"))
+    assert again == source
+    assert len(made) == 1
+
+
+def test_py_rattler_without_any_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    staged_instead(monkeypatch)
+    events: list[Event] = []
+
+    def nobody() -> "Engine":
+        raise EngineError("no container engine")
+
+    assert conda_source(replace(wanted(FixedEngine(), events), connect=nobody)).how == "staged"
+    assert isinstance(events[0], Notice)
+    assert events[0].text.endswith("cannot be had: no container engine")
+
+
+def test_to_share_it_is_the_image_and_nobody_is_asked() -> None:
+    engine = FixedEngine()
+    assert conda_source(wanted(engine, [], micromamba="rattler"), share=True) == CondaSource()
+    assert conda_source(wanted(engine, [], micromamba="image")) == CondaSource()
+    assert engine.asked == []
+
+
+def test_a_lock_without_conda_asks_nobody() -> None:
+    plain = replace(wanted(FixedEngine(), []), plan=planned.planned(), lock=planned.lock())
+    assert conda_source(replace(plain, connect=lambda: pytest.fail("asked"))) == CondaSource()
+
+
+def program(folder: Path, says: str) -> Path:
+    path = folder / "micromamba"
+    path.write_text(f"#!/bin/sh\n{says}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_binary_of_the_site(tmp_path: Path) -> None:
+    path = program(tmp_path, "echo 2.1.0")
+    source = conda_source(wanted(FixedEngine(), [], micromamba=str(path)))
+    assert (source.how, source.binary) == ("binary", path)
+
+
+@pytest.mark.parametrize(
+    ("says", "expected", "hint"),
+    [
+        ("echo 2.0.5", "is 2.0.5, which does not look at sha256", TAKE),
+        ("echo 1.5.10", "is 1.5.10, which does not look at sha256", TAKE),
+        ("echo hello", "did not say its version", CORRECT),
+        ("exit 3", "did not say its version", CORRECT),
+    ],
+)
+def test_a_binary_that_does_not_do(tmp_path: Path, says: str, expected: str, hint: str) -> None:
+    path = program(tmp_path, says)
+    with pytest.raises(SiteError) as caught:
+        check_micromamba(path, HERE)
+    assert (caught.value.message, caught.value.hint) == (f"micromamba: {path} {expected}", hint)
+
+
+def test_a_binary_that_is_not_there_or_for_another_platform(tmp_path: Path) -> None:
+    path = tmp_path / "micromamba"
+    with pytest.raises(SiteError) as caught:
+        check_micromamba(path, HERE)
+    assert caught.value.message == f"micromamba: {path} does not run: No such file or directory"
+    with pytest.raises(SiteError) as caught:
+        check_micromamba(path, "linux/arm64")
+    what = "is for this machine, and the image is for linux/arm64"
+    assert caught.value.message == f"micromamba: {path} {what}"
+
+
+def test_versions() -> None:
+    told = {"2.8.1\n": (2, 8, 1), "2.10": (2, 10), "2.1.0rc1": (2, 1, 0), "v2": (), "": ()}
+    assert {text: version_of(text) for text in told} == told
+
+
+def test_packages_of_local_channels(tmp_path: Path) -> None:
+    (tmp_path / "my channel" / "noarch").mkdir(parents=True)
+    file = tmp_path / "my channel" / "noarch" / "a-1.0-0.conda"
+    file.touch()
+    row = planned.conda_record("a", subdir="noarch")
+    near = replace(row, url="./my%20channel/noarch/a-1.0-0.conda")
+    far = replace(row, url=(tmp_path / "my channel").as_uri() + "/noarch/a-1.0-0.conda")
+    for record in (near, far):
+        assert local_packages([record, *RECORDS], tmp_path) == {"a-1.0-0.conda": file}
+    file.unlink()
+    with pytest.raises(LockError) as caught:
+        local_packages([near], tmp_path)
+    assert caught.value.message == f"a=1.0=0: {file}: the package that the lock names is not there"
+
+
+def test_micromambas_image_is_brought_by_the_name_that_the_store_has_it_under() -> None:
+    engine = FixedEngine()
+    context = render(planned.planned(lock_=planned.lock(conda=RECORDS)), planned.TEMPLATES, copies={})
+    assert context.conda_image == MICROMAMBA_IMAGE
+    found = ensure_micromamba(cast("Engine", engine), context, lambda event: None)
+    assert (found, engine.asked) == (MICROMAMBA_IMAGE, [f"pull {MICROMAMBA_IMAGE} {HERE}"])
+    request = build_request(Site(), context, "base", spec="s", no_cache=False, micromamba=found)
+    assert request.build_args == {"ENVBUILD_BASE": "base", "ENVBUILD_MICROMAMBA": MICROMAMBA_IMAGE}
+    plain = render(planned.planned(), planned.TEMPLATES, copies={})
+    assert ensure_micromamba(cast("Engine", engine), plain, lambda event: None) == ""
+
+
+def test_an_environment_made_here_has_no_stage_of_micromambas() -> None:
+    groups = {"01-large": Path("/x.tar"), "02-rest": Path("/y.tar")}
+    source = CondaSource(how="staged", groups=groups)
+    plan = planned.planned(lock_=planned.lock(conda=RECORDS))
+    context = render(plan, planned.TEMPLATES, copies={}, conda=source)
+    assert context.conda_image == ""
+    assert dict(context.copies) == {"conda/01-large.tar": Path("/x.tar"), "conda/02-rest.tar": Path("/y.tar")}
+    assert not {name for name in context.files if "conda" in name}
+    elsewhere = replace(source, groups={name: Path("/elsewhere") for name in groups})
+    assert render(plan, planned.TEMPLATES, copies={}, conda=elsewhere).digest == context.digest
