@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from support.exported import (
@@ -304,3 +305,10 @@ def test_files_beside_a_spec() -> None:
         "copy[0]: the file or folder src; take it along",
         "pip.requirements: the files r.txt, s.txt; take them along",
     ]
+
+
+def test_the_page_has_a_row_for_each_format() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "exporting.md").read_text(encoding="utf-8")
+    table = page.partition("## What a format does not say")[2].partition("\n- ")[0]
+    rows = [line.split("|")[1].strip(" `") for line in table.splitlines() if line.startswith("| `")]
+    assert rows == [each.name for each in FORMATS]
