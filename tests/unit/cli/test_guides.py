@@ -9,8 +9,10 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from support.guides import PAGE, ROOT, Typist, jobs, python_with, sections, typed
 from support.index import Index
 from support.need import missing
@@ -21,7 +23,11 @@ JOBS = (
     "Clean up",
 )
 TOOLS = ("venv, pip", "conda", "uv", "envbuild")
-TYPED_IN: dict[str, str] = {}
+UNIT, ENGINE = "tests/unit/cli/test_guides.py", "tests/engine/test_guides.py"
+TYPED_IN = {
+    "A venv, and pip freeze": f"{UNIT}::test_a_venv_and_pip_freeze",
+    "A project of uv": f"{UNIT}::test_a_project_of_uv",
+}
 """Section with a console block → the test that types it."""
 
 
@@ -33,6 +39,7 @@ def index() -> Iterator[Index]:
         made.add("pandas", "2.2.3", ["numpy"])
         made.add("torch", "2.8.0", ["filelock"])
         made.add("filelock", "3.20.0")
+        made.add("rich", "14.0.0")
         yield made
 
 
@@ -43,7 +50,9 @@ def typist(tmp_path: Path, index: Index) -> Iterator[Typist]:
     own = {
         "PATH": f"{tmp_path}/home/bin:{Path(sys.executable).parent}:{found or ''}:{os.environ['PATH']}",
         "PIP_INDEX_URL": index.url,
+        "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "UV_NO_CONFIG": "1",
         "UV_DEFAULT_INDEX": index.url,
         "UV_PYTHON_DOWNLOADS": "never",
         "DOCKER_HOST": f"unix://{tmp_path}/nowhere.sock",
@@ -76,7 +85,7 @@ def test_every_command_in_running_text_stands_in_a_table_or_a_block() -> None:
     plain = re.sub(r"^```.*?^```", "", TEXT, flags=re.MULTILINE | re.DOTALL)
     quoted = re.findall(r"`((?:envbuild|docker|pip|uv|python) [^`]+)`", plain)
     assert quoted
-    bare = {"envbuild image", "pip freeze"}  # words for what is meant, and typed elsewhere
+    bare = {"envbuild image", "envbuild import", "pip freeze"}  # words for what is meant, and typed elsewhere
     assert [line for line in quoted if line not in known | bare] == []
 
 
@@ -120,3 +129,39 @@ def test_the_daily_jobs_with_uv(uv: Typist) -> None:
     assert (uv.folder.parent / "dl2/uv.lock").is_file()
     assert uv.folder.name == "new"
     assert not (uv.folder / ".venv").exists()
+
+
+# --- what people have, brought along ---
+
+
+def said(path: Path) -> Any:
+    """A spec's keys, all values as they are written."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+
+
+def test_a_venv_and_pip_freeze(typist: Typist) -> None:
+    told = {line: typist(line) for line in typed(sections(TEXT)["A venv, and pip freeze"])}
+    frozen = said(typist.folder / "spec.yml")
+    assert (frozen["name"], frozen["python"]) == ("dl", "3.11")
+    assert frozen["pip"]["packages"] == ["numpy==2.1.0", "pandas==2.2.3", "rich==14.0.0"]
+    assert "next: envbuild image" in told["envbuild import requirements.txt --python 3.11 --name dl"]
+    asked = said(typist.folder / "asked.yml")
+    assert asked["python"] == ".".join(map(str, sys.version_info[:2]))
+    assert sorted(asked["pip"]["packages"]) == frozen["pip"]["packages"]
+    assert asked["pip"]["packages"][-1] == "numpy==2.1.0"  # which nobody asked for
+    wishes = (typist.folder / "wishes.txt").read_text().splitlines()
+    assert [line for line in wishes if line and not line.startswith("#")] == asked["pip"]["packages"]
+    assert "Requirement already satisfied: numpy==2.1.0" in told["pip install -r wishes.txt"]
+
+
+def test_a_project_of_uv(uv: Typist) -> None:
+    told = {line: uv(line) for line in typed(sections(TEXT)["A project of uv"])}
+    assert told['uv run python -c "import torch; print(torch.__version__)"'].endswith("2.8.0\n")
+    pinned = said(uv.folder / "spec.yml")
+    assert (pinned["name"], pinned["python"]) == ("dl", "3.12")
+    assert pinned["pip"]["packages"] == ["torch==2.8.0", "filelock==3.20.0"]
+    wished = said(uv.folder / "wishes.yml")
+    assert wished["pip"]["packages"] == ["torch>=2.8.0"]
+    for line in ("envbuild import uv.lock", "envbuild import pyproject.toml -o wishes.yml"):
+        assert "left: " in told[line]
+        assert "the project itself, dl, is not carried; bring its" in told[line]
