@@ -1,7 +1,8 @@
 """An Apptainer definition that makes a .sif of the image, for clusters. Pure but for reading its template.
 
-Apptainer takes a line that begins with % for a section, and puts build arguments in place of double braces:
-values are written so that neither is found in them.
+Apptainer takes a line that begins with % for a section and one that begins with `bootstrap:` for a stage, and
+puts build arguments in place of double braces: values are written so that none of these is found in them
+(pkg/build/types/parser of Apptainer 1.4).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _IN_IMAGE = frozenset(
     {"python", "base", "cuda", "targets", "apt", "conda", "pip", "env", "copy", "run", "smoke"}
 )
-_SECTION = re.compile(r"(\n\s*)%")
+_SECTION = re.compile(r"(\n\s*)(?=%|bootstrap:)", re.IGNORECASE)
 
 
 def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:  # noqa: ARG001  # it can be said in one way only
@@ -115,11 +116,11 @@ def _left(source: Source) -> list[Left]:
 
 
 def _word(text: str) -> Written:
-    """One word of a shell, without double braces and lines that begin with %. Whatever has these stands
+    """One word of a shell, without double braces, sections and stages in it. Whatever has these stands
     between quotes already, and `'a{''{b'` is `'a{{b'` to a shell.
     """
     quoted = "'" + text.replace("'", "'\"'\"'") + "'" if "\n" in text else str(shell_word(text))
-    quoted = _SECTION.sub(r"\1''%", quoted)
+    quoted = _SECTION.sub(r"\1''", quoted)
     while "{{" in quoted or "}}" in quoted:
         quoted = quoted.replace("{{", "{''{").replace("}}", "}''}")
     return Written(quoted)

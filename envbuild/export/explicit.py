@@ -33,7 +33,7 @@ def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:
 
 
 def _with_md5(text: str, records: Sequence[CondaRecord]) -> str:
-    """Each `#sha256:…` replaced by `#md5`: conda before 24.1 and older micromamba know no other."""
+    """Each `#sha256:…` replaced by `#md5`: conda before 24.9 and older micromamba know no other."""
     unknown = [row.file for row in records if not row.md5]
     if unknown:
         raise LockError(

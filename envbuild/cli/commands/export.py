@@ -58,7 +58,7 @@ def command(
         ),
     ] = False,
     md5: Annotated[
-        bool, typer.Option("--md5", help="explicit: md5 in place of sha256, for conda before 24.1.")
+        bool, typer.Option("--md5", help="explicit: md5 in place of sha256, for conda before 24.9.")
     ] = False,
     no_hashes: Annotated[bool, typer.Option("--no-hashes", help="requirements.txt: without hashes.")] = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")] = False,

@@ -252,6 +252,7 @@ WORDS = [
     "a\n%post\n  %x",
     "$HOME `id` \\",
     "a\n\n{{\n'",
+    "a\nBootstrap: x\n bootstrap: y",
 ]
 
 
@@ -262,7 +263,7 @@ def test_words_mean_the_same_to_a_shell() -> None:
     assert ran.stdout.split("\0")[:-1] == WORDS
     assert "{{" not in script
     assert "}}" not in script
-    assert not [line for line in script.splitlines() if line.lstrip().startswith("%")]
+    assert not [line for line in script.splitlines() if line.lstrip().lower().startswith(("%", "bootstrap:"))]
 
 
 def test_a_dev_container_with_a_gpu() -> None:
