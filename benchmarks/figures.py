@@ -135,6 +135,24 @@ def start() -> Figure:
     return _figure("`envbuild --version` / `python -c pass`", times, 0.10, absolute=True)
 
 
+def imported(folder: Path) -> Figure:
+    """`envbuild import` of an environment.yml of 300 lines beside an empty Python program."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "environment.yml"
+    conda = [f"  - package-{n}={1 + n % 5}.{n % 9}.{n % 7}" for n in range(200)]
+    pip = [f"      - wheel-{n}=={1 + n % 5}.{n % 9}.{n % 7}  # pinned" for n in range(92)]
+    head = ["name: big", "channels:", "  - conda-forge", "  - bioconda", "dependencies:", "  - python=3.11"]
+    source.write_text("\n".join([*head, *conda, "  - pip", "  - pip:", *pip, ""]), encoding="utf-8")
+    times = alternate(
+        {
+            "envbuild import": lambda _: command([ENVBUILD, "import", str(source), "--force"]),
+            "python -c pass": lambda _: command([sys.executable, "-c", "pass"]),
+        },
+        20,
+    )
+    return _figure("`envbuild import` of 300 lines / `python -c pass`", times, 0.30, absolute=True)
+
+
 def render(bench: Bench) -> Figure:
     """`envbuild render` from a lock beside an empty Python program."""
     bench.use(0)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Bench, Figure
 
 ROOT = Path(__file__).resolve().parent.parent
-ALL = ("start", "conda", "render", "nothing", "bump", "cold")
+ALL = ("start", "imported", "conda", "render", "nothing", "bump", "cold")
 
 
 def main() -> int:
@@ -31,12 +31,14 @@ def main() -> int:
     wanted = options.only or ALL
 
     taken = [figures.start()] if "start" in wanted else []
+    if "imported" in wanted:
+        taken.append(figures.imported(ROOT / ".cache/bench/imported"))
     if "conda" in wanted:
         taken += figures.conda(ROOT / ".cache/bench/conda", options.rounds)
     for figure in taken:
         say(figure)
     packages, engine = {}, ""
-    if set(wanted) - {"start", "conda"}:
+    if set(wanted) - {"start", "imported", "conda"}:
         bench = figures.Bench(ROOT / ".cache/bench", options.rounds)
         taken += take(bench, wanted)
         info = bench.peers.engine.info
@@ -51,7 +53,7 @@ def main() -> int:
 def take(bench: Bench, wanted: list[str] | tuple[str, ...]) -> list[Figure]:
     """The figures that need an engine, each said as soon as it is known."""
     taken: list[Figure] = []
-    for name in ALL[2:]:
+    for name in ALL[3:]:
         if name in wanted:
             answer = getattr(figures, name)(bench)
             new = answer if isinstance(answer, list) else [answer]
