@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envbuild.importers.conda_names import channels_of, package_file, python_of
+from envbuild.importers.conda_names import channels_of, conda_python, package_file
 from envbuild.importers.documents import yaml_of
 from envbuild.importers.model import Draft, Entry, Finding
 from envbuild.importers.pins import Pin, at_address, exact, is_on_this_machine, left_path
@@ -58,7 +58,7 @@ def read(path: Path, wishes: Wishes) -> Draft:
     channels, logins = channels_of(named or urls)
     return Draft(
         format=FORMAT,
-        python=python_of(entry.text for entry in conda),
+        python=conda_python(conda, wishes.python),
         channels=channels,
         conda=tuple({entry.text: entry for entry in conda}.values()),
         pip=tuple(

@@ -9,10 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 from envbuild.importers.indexes import without_login
 from envbuild.importers.model import Entry
+from envbuild.importers.sources import refused
+from envbuild.spec import grammar
+from envbuild.spec.words import Bad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from envbuild.errors import SpecError
     from envbuild.importers.model import Finding
     from envbuild.importers.places import Place
 
@@ -20,7 +24,6 @@ _HOST = "conda.anaconda.org"  # where a name without an address lies
 _TOKEN = re.compile(r"/t/[^/]+(?=/)")
 _SUBDIR = re.compile(r"/((?:linux|osx|win|freebsd|zos|emscripten|wasi)-[a-z0-9_]+|noarch)(?=/|$)")
 _ENDINGS = (".conda", ".tar.bz2")
-_VERSION = re.compile(r"(3\.\d{1,2})(?:\.\d{1,2})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +88,29 @@ def channels_of(found: Iterable[tuple[str, Place]]) -> tuple[tuple[Entry, ...], 
     return tuple(entries.values()), tuple(findings)
 
 
-def python_of(exact: Iterable[str]) -> str:
-    """The version of the conda package python among `name=version=build` texts; "" when there is none."""
-    for text in exact:
-        name, _, rest = text.partition("=")
-        if name == "python" and (match := _VERSION.fullmatch(rest.partition("=")[0])):
-            return match[0]
-    return ""
+def conda_python(conda: Iterable[Entry], wish: str) -> str:
+    """The version of the package python among `name=version=build` entries; "" when there is none.
+
+    Raises SpecError when there are two, when it is none that a spec can have, or when `wish` is another.
+    """
+    found = [entry for entry in conda if entry.text.startswith("python=")]
+    versions = [entry.text.split("=")[1] for entry in found]
+    if not found:
+        return ""
+    last, version = found[-1], versions[-1]
+    if len(set(versions)) > 1:
+        raise _refused(
+            last, f"python is given twice: {' and '.join(versions)}", "let its tool write it again"
+        )
+    try:
+        grammar.python(version)
+    except Bad as bad:
+        raise _refused(last, bad.what, "make the environment anew with a later Python") from bad
+    if wish and wish.split(".")[:2] != version.split(".")[:2]:
+        what = f"is for Python {version}, and {wish} is asked for"
+        raise _refused(last, what, "leave --python out, or make the list anew")
+    return version
+
+
+def _refused(entry: Entry, what: str, todo: str) -> SpecError:
+    return refused(entry.file, what, todo, line=entry.line, path=entry.key)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envbuild.errors import Problem, SpecError
-from envbuild.importers.conda_names import channels_of, package_file, python_of
+from envbuild.importers.conda_names import channels_of, conda_python, package_file
 from envbuild.importers.model import Draft, Entry, Finding
 from envbuild.importers.pins import at_address, is_on_this_machine
 from envbuild.importers.places import Place
@@ -70,7 +70,7 @@ def read(path: Path, wishes: Wishes) -> Draft:
     channels, words = channels_of(found.urls)
     return Draft(
         format=FORMAT,
-        python=python_of(entry.text for entry in found.conda),
+        python=conda_python(found.conda, wishes.python),
         channels=channels,
         conda=tuple(found.conda),
         pip=tuple(found.pip),

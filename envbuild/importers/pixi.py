@@ -161,11 +161,20 @@ def _conda(table: Place, found: _Found, comments: Comments) -> None:
     for name, place in table.items():
         text, words = match_spec(name, place)
         found.findings += words
-        plain = isinstance(place.value, str)
         if name == "python":
-            found.python = (place.as_text() if plain else place.text("version")).strip("* ").rstrip(".")
-        if text and not (name == "python" and plain):
+            found.python = _python(place, found)
+        elif text:
             found.conda[name.lower()] = _entry(text, place, comments)
+
+
+def _python(place: Place, found: _Found) -> str:
+    """The wish for Python, as `finish` reads it."""
+    if isinstance(place.value, str):
+        return place.as_text().strip("* ").rstrip(".")
+    if len(list(place.items())) > 1:
+        word = place.finding("left", "of python, the version alone is carried", "add it under `conda:`")
+        found.findings.append(word)
+    return place.text("version").strip("* ").rstrip(".")
 
 
 def _entry(text: str, place: Place, comments: Comments) -> Entry:

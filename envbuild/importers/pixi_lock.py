@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envbuild.importers.conda_names import channels_of, package_file, python_of
+from envbuild.importers.conda_names import channels_of, conda_python, package_file
 from envbuild.importers.documents import yaml_of
 from envbuild.importers.indexes import indexes_of
 from envbuild.importers.model import Draft, Entry, Finding
@@ -58,7 +58,7 @@ def read(path: Path, wishes: Wishes) -> Draft:
     indexes = indexes_of([(index.as_text(), index) for index in environment.every("indexes")])
     return Draft(
         format=FORMAT,
-        python=python_of(entry.text for entry in conda),
+        python=conda_python(conda, wishes.python),
         channels=channels,
         conda=tuple(conda),
         pip=tuple(pip),
