@@ -31,6 +31,8 @@ if [ -n "${ENVBUILD_CONDA_MIRRORS:-}" ]; then
         printf 's|^%s/|%s/|\nt\n' "$from" "$to"
     done >"$room/list/mirrors.sed"
     sed -i -f "$room/list/mirrors.sed" "$list"
+    # The engine keeps the cache, for others too: archives and their files stay there, addresses do not.
+    trap 'find "$CONDA_PKGS_DIRS" "(" -name urls -o -name urls.txt -o -path "*/info/repodata_record.json" ")" -delete' EXIT
 fi
 
 set -- create --no-rc -y -q -p /opt/env --file "$list" --no-pyc --safety-checks enabled
@@ -48,5 +50,5 @@ elif grep -q '^https:' "$list"; then
 fi
 "$micromamba" "$@"
 if [ ! -x /opt/env/bin/python ]; then refuse "the list of conda packages holds no Python"; fi
-exec /opt/env/bin/python -I -B -S "$room/scripts/conda.py" /opt/env \
+/opt/env/bin/python -I -B -S "$room/scripts/conda.py" /opt/env \
     --list "$room/conda/explicit.txt" --groups "$room/conda/groups.txt" --packages "$CONDA_PKGS_DIRS" --folders /groups

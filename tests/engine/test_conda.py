@@ -224,6 +224,10 @@ def test_a_mirrors_login_stays_nowhere_with_a_standin(
     assert [needle for needle in needles if needle in repr(api.history(tag)).encode()] == []
     record = engine.run(tag, ["cat", f"/opt/env/conda-meta/light-{light}-pyh0_0.json"]).stdout
     assert '"channel": "https://conda.lab.example/forge"' in record
+    kept = f"/c/pkgs/light-{light}-pyh0_0.tar.bz2"
+    look = f"! grep -rF -e s3cret-word -e 127.0.0.1:{served.port} /c && test -s {kept}"
+    mount = "--mount=type=cache,id=envbuild-conda-linux-amd64,target=/c"
+    engine.build(context(f"FROM {python_base[0]}\nRUN {mount} {look}\n"), BuildRequest())
     assert f'"url": "https://conda.lab.example/forge/noarch/light-{light}-pyh0_0.tar.bz2"' in record
     assert "/dev/shm" not in record
 

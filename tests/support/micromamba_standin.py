@@ -101,14 +101,17 @@ def fetch(line: str, cache: Path, given: argparse.Namespace) -> Path:
         actual = algorithm(data).hexdigest()
         if digest and actual != digest:
             sys.stderr.write(
-                f"error    libmamba File not valid: SHA256 sum doesn't match expectation {archive}\n"
-                f"    Expected: {digest}\n    Actual: {actual}\n"
+                f'error    libmamba File not valid: SHA256 doesn\'t match expectation "{archive}"\n'
+                f"    Expected: {digest}\n    Actual: {actual}\n{name} tarball has incorrect SHA256\n"
             )
             fail("Found incorrect downloads. Aborting")
         archive.write_bytes(data)
     folder = cache / name.removesuffix(".tar.bz2")
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:bz2") as tar:
         tar.extractall(folder)
+    (folder / "info" / "repodata_record.json").write_text(json.dumps({"url": url}))
+    with (cache / "urls.txt").open("a") as known:
+        known.write(f"{url}\n")
     return folder
 
 

@@ -22,8 +22,8 @@ def error(*log: str, key: str = "conda") -> BuildError:
     ("log", "message", "hint"),
     [
         (
-            (f"error    libmamba File not valid: SHA256 sum doesn't match expectation /p/{FILE}",
-             "critical libmamba Found incorrect downloads. Aborting"),
+            (f'error    libmamba File not valid: SHA256 doesn\'t match expectation "/p/{FILE}"',
+             f"{FILE} tarball has incorrect SHA256", "critical libmamba Found incorrect downloads. Aborting"),
             f"{FILE}: hash mismatch: {CHANNEL} has another file of this name than the lock",
             "find out why before you trust it; to accept the new file: envbuild lock --upgrade-package numpy",
         ),
