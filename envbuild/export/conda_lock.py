@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from envbuild.conda.virtual import subdir_of
 from envbuild.export.left import left_of
 from envbuild.export.model import AS_LOCKED, Exported, Left
-from envbuild.export.said import channels, ensure_conda, head, pip_rows, unsaid_indexes
+from envbuild.export.said import channels, ensure_conda, head, local_channels, pip_rows, unsaid_indexes
 from envbuild.export.yaml import dump
 from envbuild.lock.packages import chosen_file, without_credentials
 
@@ -44,6 +44,7 @@ def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:  # noqa: ARG
     silent = [row for row, table in rows if (row, table) not in told]
     left = (
         *(Left(key="pip", what=f"{row['name']}: the lock has no sha256 or address of it") for row in silent),
+        *local_channels(source),
         *unsaid_indexes(source),
         *left_of(source, {"conda", "python", "pip"}),
     )

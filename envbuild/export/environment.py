@@ -16,6 +16,7 @@ from envbuild.export.said import (
     ensure_lock,
     head,
     index_options,
+    local_channels,
     pin,
     pip_rows,
     pip_wishes,
@@ -80,6 +81,4 @@ def _left(source: Source, lock: Lock | None) -> Iterator[Left]:
     if conda and conda.priority != "strict":
         todo = f"set it there: conda config --set channel_priority {conda.priority}"
         yield Left(key="conda.priority", what=conda.priority, todo=todo)
-    local = [name for name in channels(source) if name.startswith("./")]
-    for name in local:
-        yield Left(key="conda.channels", what=f"the folder {name}", todo="put it beside this file")
+    yield from local_channels(source)

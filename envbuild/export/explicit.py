@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envbuild.errors import LockError
 from envbuild.export.left import left_of
 from envbuild.export.model import AS_LOCKED, Exported
-from envbuild.export.said import ensure_conda, head
+from envbuild.export.said import ensure_conda, head, local_channels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:
     text = explicit_text(lock.conda, lock.platform)
     if wishes.md5:
         text = _with_md5(text, lock.conda)
-    left = left_of(source, {"conda", "python"})
+    left = (*local_channels(source), *left_of(source, {"conda", "python"}))
     return Exported(files={FILE: head(source, left) + text}, left=left)
 
 

@@ -16,6 +16,7 @@ from envbuild.export.said import (
     ensure_lock,
     head,
     indexes,
+    local_channels,
     pip_rows,
     pip_wishes,
 )
@@ -56,7 +57,7 @@ def export(source: Source, wishes: Wishes = AS_LOCKED) -> Exported:
     told = {key: value for key, value in data.items() if value}
     if lock is not None and (lock.conda or lock.packages):
         left.append(Left(key="hashes", what="pixi takes them from channels and indexes when it locks"))
-    left += left_of(source, _SAYS)
+    left += (*local_channels(source), *left_of(source, _SAYS))
     text = head(source, left, locked=lock is not None) + "\n" + tomli_w.dumps(told)
     return Exported(files={FILE: text}, left=tuple(left))
 

@@ -47,6 +47,15 @@ def channels(source: Source) -> tuple[str, ...]:
     return (conda.channels if conda else ()) or DEFAULT_CHANNELS
 
 
+def local_channels(source: Source) -> Iterator[Left]:
+    """Channels that are folders: a file can name them, and not bring them along."""
+    for name in channels(source):
+        if name.startswith("./"):
+            yield Left(key="conda.channels", what=f"the folder {name}", todo="put it beside this file")
+        elif name.startswith("file:"):
+            yield Left(key="conda.channels", what=f"{name}, a folder of this machine", todo="serve it")
+
+
 def conda_wishes(source: Source) -> tuple[str, ...]:
     """The MatchSpecs of the spec."""
     return tuple(dict.fromkeys(source.spec.conda.packages)) if source.spec.conda else ()

@@ -288,6 +288,17 @@ def test_a_dev_container_replaces_no_values() -> None:
     assert data["containerEnv"] == {"B": "$HOME"}
 
 
+def test_channels_that_are_folders_are_named_and_not_brought() -> None:
+    wishes = Conda(channels=("./lab", "file:///srv/lab", "conda-forge"))
+    source = conda_source(spec=conda_spec(conda=wishes))
+    for module in (environment, explicit, conda_lock_format, pixi):
+        told = [str(left) for left in module.export(source).left if left.key == "conda.channels"]  # type: ignore[attr-defined]
+        assert told == [
+            "conda.channels: the folder ./lab; put it beside this file",
+            "conda.channels: file:///srv/lab, a folder of this machine; serve it",
+        ]
+
+
 def test_files_beside_a_spec() -> None:
     own = spec(
         copy=(Copy(source="src", target="/src"),),
