@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envbuild.importers.container_files import Files
-from envbuild.importers.gathered import is_secret
+from envbuild.importers.gathered import holds_secret, is_secret
 from envbuild.importers.run_steps import take_run
 from envbuild.importers.shell import expanded
 
@@ -176,6 +176,9 @@ class Steps:
         self.into.cmd = self._program(instruction)
 
     def _program(self, instruction: Instruction) -> tuple[str, ...]:
+        if holds_secret(instruction.text):
+            self.into.say("left", "the command holds what looks like a credential, which an image must not")
+            return ()
         if (words := instruction.words) is not None:
             return words
         text = instruction.text.strip()

@@ -21,6 +21,10 @@ _SECRET = re.compile(
     r"TOKEN(?!IZ)|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|(?:^|_)(?:PAT|PWD|AUTH)$",
     re.IGNORECASE,
 )
+_SET = re.compile(r"""\b([A-Za-z_][A-Za-z0-9_]*)=["']?(?![$"'\s])\S""")
+_BEARER = re.compile(
+    r"""(?:Bearer|Basic|token)\s+(?!\$)[A-Za-z0-9._~+/-]{8,}|--(?:password|token)[= ](?!["']?\$)\S"""
+)
 _LOGIN = re.compile(r"://[^/\s@]+@")
 _TO_SITE = "put it into the site config, or give it to the container when it starts"
 
@@ -33,6 +37,13 @@ def is_secret(name: str, value: str) -> bool:
 def has_login(text: str) -> bool:
     """Whether a text holds an address with a user name or a password."""
     return bool(_LOGIN.search(text)) or hidden(text) != text
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a command holds what looks like a credential: an address, a variable, an option, a header."""
+    if has_login(text) or _BEARER.search(text):
+        return True
+    return any(_SECRET.search(name) for name in _SET.findall(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +122,9 @@ class Gathered:
 
     def add_run(self, text: str) -> None:
         """A shell step, unless it holds a credential."""
-        if has_login(text):
+        if holds_secret(text):
             self.say(
-                "left", "a command holds an address with a password, which an image must not hold", _TO_SITE
+                "left", "a command holds what looks like a credential, which an image must not", _TO_SITE
             )
         elif text.strip():
             self.add(self.run, text)

@@ -39,7 +39,8 @@ def placed(draft: Draft, source: Path, target: Path) -> Draft:
 
 def project_folder(source: Path) -> Path:
     """The folder that `copy` in a draft of `source` is relative to: a folder itself, that of a file, and the
-    one above `.devcontainer`.
+    one above `.devcontainer` (or above `.devcontainer/NAME`).
     """
     folder = source if source.is_dir() else source.parent
-    return folder.parent if folder.name == ".devcontainer" else folder
+    above = next((each for each in (folder, folder.parent) if each.name == ".devcontainer"), None)
+    return above.parent if above is not None else folder
