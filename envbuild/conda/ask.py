@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from envbuild.site.model import Site
 
+WORKER = str(Path(__file__).with_name("worker.py"))
 _DROPPED = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "NETRC")
 _DROPPED_BEGINNINGS = ("RATTLER_", "CONDA_", "PIXI_", "MAMBA_")
 
@@ -47,7 +48,7 @@ def ask(job: Mapping[str, Any], *, site: Site, environ: Mapping[str, str], secon
     Raises LockError when it does not answer.
     """
     whole = json.dumps({**job, "mirrors": _mirrors(site), "logins": _logins(site)})
-    command = [sys.executable, "-P", str(Path(__file__).with_name("worker.py"))]
+    command = [sys.executable, "-P", WORKER]
     with subprocess.Popen(
         command,
         env=_environment(site, environ),

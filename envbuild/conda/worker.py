@@ -63,8 +63,9 @@ async def solve(job: Job) -> dict[str, Any]:
 async def answer_of(gateway: Gateway, kept: list[RepoDataRecord], job: Job) -> list[RepoDataRecord]:
     """The solver's answer.
 
-    Every name is asked for twice, alone and with its conditions: py-rattler leaves out what does not fit
-    before it looks at priorities, so that a later channel could bring a package that the first one has.
+    Sorted, because of several best answers it gives the one that it looks for first. Every name is asked for
+    twice, alone and with its conditions: py-rattler leaves out what does not fit before it looks at
+    priorities, so that a later channel could bring a package that the first one has.
     """
     import datetime
 
@@ -72,8 +73,8 @@ async def answer_of(gateway: Gateway, kept: list[RepoDataRecord], job: Job) -> l
     from rattler import solve as ask
     from rattler.package import BuildString
 
-    specs = [MatchSpec(text) for text in job["specs"]]
-    names = dict.fromkeys(name_of(spec) for spec in specs)
+    specs = [MatchSpec(text) for text in sorted(set(job["specs"]))]
+    names = sorted({name_of(spec) for spec in specs})
     return await ask(
         sources=job["sources"],
         specs=[*(MatchSpec(name) for name in names), *specs],

@@ -115,7 +115,7 @@ def _scientific(minor: str, numpy: str, pandas: str, scipy: str, matplotlib: str
             name="matplotlib",
             version=matplotlib,
             build=f"py{minor.replace('.', '')}_0",
-            depends=(f"python >={minor}", f"matplotlib-base >={matplotlib},<{matplotlib}.1"),
+            depends=(f"python {minor}.*", f"matplotlib-base {matplotlib}"),
         ),
     ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.conda import make_channel
-from support.conda_packages import PACKAGES
+from support.conda_packages import NVIDIA, PACKAGES, PYTORCH
 
 from envbuild.spec.load import load_spec
 from envbuild.spec.model import Spec
@@ -13,10 +13,11 @@ from envbuild.spec.model import Spec
 
 @pytest.fixture(scope="session")
 def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a channel like conda-forge. Tests must not write to it."""
-    folder = tmp_path_factory.mktemp("channel") / "lab"
-    make_channel(folder, PACKAGES)
-    return folder
+    """The folder of a channel like conda-forge, `lab`, beside `pytorch` and `nvidia`; not to be written to."""
+    folder = tmp_path_factory.mktemp("channels")
+    for name, packages in (("lab", PACKAGES), ("pytorch", PYTORCH), ("nvidia", NVIDIA)):
+        make_channel(folder / name, packages)
+    return folder / "lab"
 
 
 @pytest.fixture
