@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.planned import lock, package, planned
+from support.planned import conda_record, lock, package, planned
 
 from envbuild.lock.model import LockedPackage
 from envbuild.plan.groups import ALONE, PAYS, group_packages
@@ -118,6 +118,28 @@ def test_a_tight_budget_joins_the_lightest_neighbours_and_says_so() -> None:
 )
 def test_kinds(name: str, size: int | None, expected: str) -> None:
     assert kind(package(name, "1", size)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "expected"),
+    [
+        ("libcublas", 400 * MB, "cuda"),
+        ("libcudnn-dev", 30 * MB, "cuda"),
+        ("cudatoolkit", 600 * MB, "cuda"),
+        ("cuda-nvcc-impl", 60 * MB, "cuda"),
+        ("nccl", 100 * MB, "cuda"),
+        ("libtorch", 500 * MB, "framework"),
+        ("tensorflow-base", 400 * MB, "framework"),
+        ("libmagma_sparse", 20 * MB, "framework"),
+        ("mkl", 140 * MB, "framework"),
+        ("pytorch-gpu", 24_000, "rest"),
+        ("cuda-version", 21_000, "rest"),
+        ("qt6-main", 50 * MB, "large"),
+        ("libzlib", 61_000, "rest"),
+    ],
+)
+def test_kinds_of_conda_packages(name: str, size: int, expected: str) -> None:
+    assert kind(conda_record(name, size=size)) == expected
 
 
 def test_a_thousand_packages_are_planned_in_a_second() -> None:

@@ -6,14 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.planned import DIGEST, LOCK_TEXT, lock, package, planned, spec
+from support.planned import DIGEST, LOCK_TEXT, conda_record, lock, package, planned, spec
 
+from envbuild.conda.model import CondaRecord
 from envbuild.errors import LockError
-from envbuild.lock.model import LockedApt, LockedBase, LockedPython
+from envbuild.lock.model import Lock, LockedApt, LockedBase, LockedPackage, LockedPython
 from envbuild.plan.make import make_plan
 from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
+    CondaLayer,
     CopyLayer,
     EnvLayer,
     MetadataLayer,
@@ -153,6 +155,67 @@ def test_settings_ours_first_then_those_of_the_spec() -> None:
         ("LANG", "de_DE.UTF-8"),
         ("HF_HOME", "/cache"),
     )
+
+
+RECORDS = (
+    conda_record("libcublas", "12.4.5.8", "h0_1", size=400 * MB),
+    conda_record("numpy", "2.1.0", "py311_0", size=80 * MB, depends=("python >=3.11",)),
+    conda_record("python", "3.11.9", size=30 * MB),
+    conda_record("tqdm", "4.66.5", subdir="noarch", size=89_000, depends=("python",)),
+)
+
+
+def conda_lock(packages: tuple[LockedPackage, ...] = (), records: tuple[CondaRecord, ...] = RECORDS) -> Lock:
+    python = LockedPython(version="3.11.9", source="conda", request="/opt/env/bin/python")
+    return lock(packages, conda=records, python=python)
+
+
+def test_conda_groups_come_before_the_check_of_python_and_pip_packages_after() -> None:
+    plan = planned(lock_=conda_lock(tuple(PACKAGES)))
+    kinds = [BaseLayer, UserLayer, CondaLayer, CondaLayer, CondaLayer, PythonLayer]
+    kinds += [PipLayer, PipLayer, PipLayer, EnvLayer, MetadataLayer]
+    assert [type(layer) for layer in plan.layers] == kinds
+    groups = [layer for layer in plan.layers if isinstance(layer, CondaLayer)]
+    assert [(layer.name, layer.packages, layer.size) for layer in groups] == [
+        ("libcublas", ("libcublas=12.4.5.8=h0_1",), 400 * MB),
+        ("large", ("numpy=2.1.0=py311_0", "python=3.11.9=0"), 110 * MB),
+        ("rest", ("tqdm=4.66.5=0",), 89_000),
+    ]
+    assert groups[0].records == ("libcublas-12.4.5.8-h0_1",)
+    order = [line.partition("#")[0].rpartition("/")[2] for line in plan.explicit.splitlines()[2:]]
+    assert order.index("python-3.11.9-0.conda") < order.index("numpy-2.1.0-py311_0.conda")
+    assert planned(lock_=lock(PACKAGES)).explicit == ""
+
+
+@pytest.mark.parametrize("budget", [1, 6, 8, 40])
+def test_conda_and_pip_groups_share_the_budget(budget: int) -> None:
+    plan = planned(lock_=conda_lock(tuple(PACKAGES)), budget=budget)
+    groups = [layer for layer in plan.layers if isinstance(layer, CondaLayer | PipLayer)]
+    assert sorted(name for layer in groups for name in layer.names) == [
+        *("libcublas", "numpy", "numpy", "python", "six", "torch", "tqdm")
+    ]
+    assert len({type(layer) for layer in groups}) == 2
+    added = sum(not isinstance(layer, BaseLayer | EnvLayer) for layer in plan.layers)
+    assert added <= max(budget, 5)
+
+
+def test_settings_of_a_conda_environment() -> None:
+    plan = planned(lock_=conda_lock())
+    (layer,) = (layer for layer in plan.layers if isinstance(layer, EnvLayer))
+    assert layer.env == (
+        ("PATH", "/opt/env/bin"),
+        ("CONDA_PREFIX", "/opt/env"),
+        ("PYTHONNOUSERSITE", "1"),
+        ("LANG", "C.UTF-8"),
+        ("NVIDIA_VISIBLE_DEVICES", "all"),
+        ("NVIDIA_DRIVER_CAPABILITIES", "compute,utility"),
+    )
+
+
+def test_another_build_of_a_conda_package_is_another_plan() -> None:
+    one = planned(lock_=conda_lock())
+    other = (*RECORDS[:3], replace(RECORDS[3], sha256="0" * 64))
+    assert planned(lock_=conda_lock(records=other)).digest != one.digest
 
 
 def test_gpu_images_say_so_to_the_runtime() -> None:
