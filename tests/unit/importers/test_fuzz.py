@@ -146,7 +146,11 @@ def seeds(format_: str) -> list[bytes]:
     named = next(each for each in FORMATS if each.name == format_)
     found = [path for path in sorted(CORPUS.rglob("*")) if path.is_file() and named.is_named(path)]
     found += sorted(path for path in CORPUS.glob(f"{named.module}/*/*") if path.is_file())
-    texts = [path.read_bytes() for path in found if path.name not in {"expected.yml", "findings.txt"}]
+    texts = [
+        path.read_bytes()
+        for path in found
+        if path.name not in {"expected.yml", "findings.txt", "error.txt", "wishes.yml"}
+    ]
     return [text for text in dict.fromkeys(texts) if len(text) <= LONGEST] or [b"a: b\n"]
 
 
