@@ -30,6 +30,8 @@ _VCS = re.compile(
     re.IGNORECASE,
 )
 _GITHUB = re.compile(r"github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?@([\w./-]+)")
+_BRANCHES = frozenset({"main", "master", "develop", "dev", "trunk", "HEAD"})
+_FOLDER = re.compile(r"#subdirectory=[\w./-]+")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][A-Za-z0-9._-]*)")
 # What YAML cannot hold: a lone surrogate, or a control character that a grammar lets through
 _UNWRITTEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
@@ -203,7 +205,10 @@ def _archive(found: re.Match[str], text: str) -> str:
     host = _GITHUB.search(found["rest"])
     if not host or found["scheme"].lower() == "git+ssh":
         return f"write a release such as {name or 'name'}==1.2, or {_SOURCES}"
-    archive = f"https://github.com/{host[1]}/{host[2]}/archive/{host[3]}.zip"
+    if host[3] in _BRANCHES:
+        return f"write a release; {host[3]} is a branch, which moves: only a commit or a tag can be locked"
+    folder = _FOLDER.search(text)
+    archive = f"https://github.com/{host[1]}/{host[2]}/archive/{host[3]}.zip{folder[0] if folder else ''}"
     return f"write a release, or the archive: {name or host[2]} @ {archive}"
 
 

@@ -57,7 +57,12 @@ def read_conda(prefix: Path, wishes: Wishes) -> Draft:
     findings = list(export.findings)
     others = len(records) - len(chosen) - ("python" in records)
     if direct and others > 0:
-        what = f"{others} packages that come with those are not named: the lock chooses them anew"
+        said = (
+            "1 package that comes with those is"
+            if others == 1
+            else f"{others} packages that come with those are"
+        )
+        what = f"{said} not named: the lock chooses anew"
         findings.append(
             Finding(kind="note", file=file, what=what, todo="`--environment all` names all of them")
         )

@@ -16,6 +16,7 @@ FORGE = "conda-forge"
 _ADDRESS = re.compile(
     r"https?://(?:repo\.(?:anaconda\.com|continuum\.io)/pkgs/\w+|conda\.anaconda\.org/(?:anaconda|main|r|msys2))/?"
 )
+_FEWEST = 4
 _TERMS = "whose terms may want a paid licence from your organisation"
 
 
@@ -29,7 +30,9 @@ def mend_channels(draft: Mending) -> None:
     if old := _old_tensorflow(draft):
         _keep(draft, ours, old, known["address"])
         return
-    if ours:
+    if ours and _is_exact(draft):
+        _address(draft, ours, known["address"])
+    elif ours:
         said = list(dict.fromkeys(entry.text for entry in ours))
         what = f"{_and(said)}, {_TERMS}: {FORGE} is written instead"
         draft.say("changed", ours[0], what, f"write {known['address']} to have it back")
@@ -42,7 +45,8 @@ def mend_channels(draft: Mending) -> None:
         draft.channels = kept
     elif not draft.channels:
         draft.channels = [Entry(text=FORGE)]
-        draft.say("changed", None, f"names no channel, which means `defaults` to conda: {FORGE} is written")
+        what = f"names no channel, which means `defaults` to conda: {FORGE} is written"
+        draft.say("changed", None, what)
     _prefixes(draft, names)
 
 
@@ -63,8 +67,38 @@ def _keep(draft: Mending, ours: list[Entry], old: Entry, address: str) -> None:
     first = facts("conda")["tensorflow-gpu"]["first_on_conda_forge"]
     what = f"{old.text}: {FORGE} has builds with CUDA from {first} on, so `defaults` is asked, {_TERMS}"
     draft.say("changed", old, what, f"take tensorflow-gpu {first} or later to do without it")
+    if not draft.cuda and (cuda := _cuda_of(old)):
+        draft.cuda = cuda
+        draft.say("changed", old, f"{old.text} is built with CUDA {cuda}: `cuda: {cuda}` is written too")
     kept = [entry for entry in draft.channels if entry not in ours]
     draft.channels = [*kept, replace(ours[0], text=address) if ours else Entry(text=address)]
+
+
+def _is_exact(draft: Mending) -> bool:
+    """Whether nearly all packages have one exact version, as in an export: other channels lack some of those."""
+    exact = [entry for entry in draft.conda if (match := match_of(entry)) and match.version.startswith("==")]
+    return len(exact) >= _FEWEST and len(exact) >= len(draft.conda) * 0.8
+
+
+def _address(draft: Mending, ours: list[Entry], address: str) -> None:
+    """The first of Anaconda's channels by its address, the others gone."""
+    what = f"{ours[0].text}, {_TERMS}, is kept by its address: it has these exact versions"
+    draft.say(
+        "changed", ours[0], what, f"write {FORGE}, and versions without patch releases, to do without it"
+    )
+    draft.channels = [
+        replace(entry, text=address) if entry is ours[0] else entry
+        for entry in draft.channels
+        if entry is ours[0] or entry not in ours
+    ]
+
+
+def _cuda_of(old: Entry) -> str:
+    from envbuild.facts.tensorflow import tensorflow_release
+
+    match = match_of(old)
+    release = tensorflow_release(match.version.lstrip("=")) if match else None
+    return release.cuda if release and "." in release.cuda else ""
 
 
 def _old_tensorflow(draft: Mending) -> Entry | None:

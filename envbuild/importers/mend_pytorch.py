@@ -52,6 +52,7 @@ def _to_conda_forge(draft: Mending, channels: list[Entry], known: dict[str, list
         before = [entry for entry in draft.channels[:first] if entry in rest]
         draft.channels = [*before, forge, *stay, *(entry for entry in rest if entry not in before)]
     what = f"the channel pytorch stopped after {last}: pytorch comes from conda-forge"
+    what += f", and the channel stays for {others[0].text}" if others and channels else ""
     place = (channels or draft.conda)[0]
     draft.say("changed", place, what, f"pin pytorch to {last} or older to keep the channel")
     _packages(draft, known)

@@ -19,8 +19,8 @@ def mend(draft: Draft) -> Draft:
     """The draft with dead ends written in a way that works, each with a finding that gives the reason."""
     mending = Mending.of(draft)
     mend_pytorch(mending)
-    mend_cuda(mending)
     mend_channels(mending)
+    mend_cuda(mending)
     mend_pip(mending)
     return replace(
         draft,

@@ -9,7 +9,7 @@ from envbuild.spec.pep508 import normalise
 from envbuild.spec.words import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from envbuild.importers.model import Finding
     from envbuild.importers.places import Place
@@ -52,9 +52,7 @@ def group_items(groups: Place, name: str, above: tuple[str, ...] = ()) -> Iterat
             yield item
 
 
-def not_taken(
-    place: Place, kind: str, option: str, names: list[str], wished: tuple[str, ...]
-) -> list[Finding]:
+def not_taken(place: Place, kind: str, option: str, names: list[str], wished: Iterable[str]) -> list[Finding]:
     """A note that names the extras or groups nobody wished for."""
     taken = {normalise(name) for name in wished}
     others = [name for name in names if normalise(name) not in taken]

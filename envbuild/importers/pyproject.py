@@ -104,11 +104,13 @@ class _Reader:
         if "dependencies" in self.project.texts("dynamic"):
             self._dynamic()
         extras = self.project.table("optional-dependencies")
+        taken = {*self.wishes.extras, *self.wishes.groups}
         if self.project:
             for name in self.wishes.extras:
                 if not (self.poetry.table("extras") and name in self.poetry.table("extras")):
                     for item in extra_items(self.project, name):
                         self._requirement(item)
+                        taken.add(str(item.path[-2]))
         groups = self.document.table("dependency-groups")
         own = {normalise(name) for name, _ in groups.items()}
         elsewhere = self._other_groups()
@@ -116,12 +118,9 @@ class _Reader:
             if normalise(name) in own or normalise(name) not in elsewhere:
                 for item in group_items(groups, name):
                     self._requirement(item)
-        self.findings += not_taken(
-            extras, "extras", "--extra", [name for name, _ in extras.items()], self.wishes.extras
-        )
-        self.findings += not_taken(
-            groups, "groups", "--group", [name for name, _ in groups.items()], self.wishes.groups
-        )
+                    taken.add(str(item.path[-2]))
+        self.findings += not_taken(extras, "extras", "--extra", [name for name, _ in extras.items()], taken)
+        self.findings += not_taken(groups, "groups", "--group", [name for name, _ in groups.items()], taken)
 
     def _other_groups(self) -> set[str]:
         """Groups that stand in tables of poetry's or uv's own."""

@@ -107,8 +107,10 @@ class RequirementsReader:
         text = source_text(path)
         if not above:
             self.head, self.made = head_of(text), made_by(text)
-        for line in requirement_lines(text):
-            self._line(line, path, (*above, real), bounds=bounds)
+        by_tool = bool(made_by(text).tool)
+        for number, line in enumerate(requirement_lines(text)):
+            told = replace(line, above=()) if by_tool and not number else line
+            self._line(told, path, (*above, real), bounds=bounds)
 
     def _line(self, line: Line, path: Path, above: tuple[str, ...], *, bounds: bool) -> None:
         if line.text.startswith("-"):
@@ -147,6 +149,9 @@ class RequirementsReader:
                 self.pip.append(_entry(f"-e {value}", line, path))
             case "--index-url" | "--extra-index-url":
                 self._index(name, value, line, path)
+            case "--find-links" if "//download.pytorch.org/" in value:
+                what = f"the page of links {value} is left out: builds of torch come by torch_backend"
+                self._say("note", line, path, what)
             case _ if name in _NO_MATTER:
                 what = f"the option {name} is left out: the lock holds hashes of all that it takes"
                 self._say("note", line, path, what)
@@ -218,7 +223,7 @@ class RequirementsReader:
 
 def _entry(text: str, line: Line, path: Path) -> Entry:
     return Entry(
-        text=text.strip(),
+        text=" ".join(text.split()),
         comment=line.comment,
         above=line.above,
         file=shown_path(path),
