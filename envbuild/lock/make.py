@@ -1,7 +1,7 @@
 """Stage 2's verb: a spec → a `Lock`. Asks uv, the package index, the engine and, in the base image, apt.
 
-The order: what is certain to fail by the tables, base image, what it holds, Python, Debian packages, Python
-packages, sizes; then what was found is checked. Old answers are kept where they still answer.
+The order: what is certain to fail by the tables, base image, what it holds, conda packages, Python, Debian
+packages, Python packages, sizes; then what was found is checked. Old answers are kept where they still do.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from envbuild.lock.apt import AptWish, resolve_apt, unresolved
 from envbuild.lock.around import Surroundings
 from envbuild.lock.base import Base, inspect_base, resolve_base
 from envbuild.lock.codes import codes_of
+from envbuild.lock.conda import conda_names, lock_conda, python_of
 from envbuild.lock.cuda import DEFAULT_BASE, Chosen, choose_base
 from envbuild.lock.inputs import inputs_of
 from envbuild.lock.model import Lock, LockedApt, LockedPython
 from envbuild.lock.packages import packages_of
 from envbuild.lock.pip import Target, Upgrade, compile_pip
+from envbuild.lock.provided import provided_by
 from envbuild.lock.pylock import digest_of_lock, ensure_writable, lock_path, validate
 from envbuild.lock.python import choose_python, debian_python_version, managed_python, newest_managed
 from envbuild.lock.sizes import fill_sizes
@@ -34,6 +36,7 @@ from envbuild.lock.uv import uv_version
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envbuild.conda.model import CondaRecord
     from envbuild.lock.model import LockedPackage
     from envbuild.lock.store import BaseStore
     from envbuild.site.model import Site
@@ -51,6 +54,7 @@ class _Found:
     apt: tuple[LockedApt, ...]
     apt_resolved: bool
     document: dict[str, Any]
+    conda: tuple[CondaRecord, ...] = ()
 
     @property
     def packages(self) -> tuple[LockedPackage, ...]:
@@ -101,12 +105,22 @@ def make_lock(
         apt=found.apt,
         apt_resolved=found.apt_resolved,
         packages=found.packages,
+        conda=found.conda,
         cuda=chosen.cuda,
         gpu=gpu_of(spec, resolved, found.base),
-        tools={"envbuild": __version__, "uv": uv_version()},
+        tools=_tools(found),
         document=found.document,
     )
     return replace(lock, digest=digest_of_lock(lock))
+
+
+def _tools(found: _Found) -> dict[str, str]:
+    tools = {"envbuild": __version__, "uv": uv_version()}
+    if not found.conda:
+        return tools
+    from envbuild.conda.ask import rattler_version
+
+    return tools | {"rattler": rattler_version()}
 
 
 def _found(spec: Spec, around: Surroundings) -> tuple[Chosen, _Found]:
@@ -127,9 +141,10 @@ def _found(spec: Spec, around: Surroundings) -> tuple[Chosen, _Found]:
 
 def _on(reference: str, spec: Spec, around: Surroundings) -> _Found:
     base = _base(reference, spec, around)
-    python, apt, resolved = _python_and_apt(spec, base, around)
-    document = _packages(spec, python, base, around)
-    return _Found(base=base, python=python, apt=apt, apt_resolved=resolved, document=document)
+    conda = lock_conda(spec, base, around)
+    python, apt, resolved = _python_and_apt(spec, base, conda, around)
+    document = _packages(spec, python, base, conda, around)
+    return _Found(base=base, python=python, apt=apt, apt_resolved=resolved, document=document, conda=conda)
 
 
 def _known_upgrade(upgrade: Upgrade, previous: Lock | None, spec: Spec) -> Upgrade:
@@ -137,8 +152,12 @@ def _known_upgrade(upgrade: Upgrade, previous: Lock | None, spec: Spec) -> Upgra
     debian = {package.name for package in previous.apt} if previous else set[str]()
     debian |= {name.partition("=")[0] for name in spec.apt}
     known = {package.name for package in previous.packages} if previous else set[str]()
-    known |= {_normal(wish.name) for wish in spec.pip.requirements} | debian
-    names = tuple(name if name in debian else _normal(name) for name in upgrade.packages)
+    exact = debian | conda_names(spec, previous)
+    known |= {_normal(wish.name) for wish in spec.pip.requirements} | exact
+    names = tuple(
+        name if name in exact else name.lower() if name.lower() in exact else _normal(name)
+        for name in upgrade.packages
+    )
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=1)
@@ -160,7 +179,7 @@ def _base(reference: str, spec: Spec, around: Surroundings) -> Base:
             allow_unpinned=around.allow_unpinned_base,
         )
         base = inspect_base(base, around.store)
-        choice = choose_python(spec.python, base.held, reference)
+        choice = None if spec.conda else choose_python(spec.python, base.held, reference)
         needs_apt = bool(spec.apt) or bool(choice and choice.packages)
         known = base.held is not None and bool(base.held.glibc or base.held.distribution)
         if base.image is None and base.locked.pinned and (needs_apt or not known):
@@ -180,10 +199,10 @@ def _base(reference: str, spec: Spec, around: Surroundings) -> Base:
 
 
 def _python_and_apt(
-    spec: Spec, base: Base, around: Surroundings
+    spec: Spec, base: Base, conda: tuple[CondaRecord, ...], around: Surroundings
 ) -> tuple[LockedPython, tuple[LockedApt, ...], bool]:
     where = base.locked.reference
-    python = choose_python(spec.python, base.held, where)
+    python = python_of(conda) if spec.conda else choose_python(spec.python, base.held, where)
     if python is None:
         kept = around.kept.python if around.kept else None
         keep = kept.version if kept and kept.source == "managed" else ""
@@ -225,7 +244,9 @@ def _resolve(names: tuple[str, ...], base: Base, spec: Spec, around: Surrounding
     return apt
 
 
-def _packages(spec: Spec, python: LockedPython, base: Base, around: Surroundings) -> dict[str, Any]:
+def _packages(
+    spec: Spec, python: LockedPython, base: Base, conda: tuple[CondaRecord, ...], around: Surroundings
+) -> dict[str, Any]:
     target = Target(python=python.version, platform=around.platform, glibc=base.locked.glibc)
     with around.step("pip", f"{len(spec.pip.requirements)} Python requirements") as note:
         document = compile_pip(
@@ -235,9 +256,11 @@ def _packages(spec: Spec, python: LockedPython, base: Base, around: Surroundings
             upgrade=around.upgrade,
             site=around.site,
             environ=around.environ,
+            provided=provided_by(conda) if conda else (),
+            tell=lambda text: around.sink(Notice(level="warning", text=text)),
         )
         note.detail = f"{len(document['packages'])} packages"
-    locked = {row["name"] for row in document["packages"]}
+    locked = {row["name"] for row in document["packages"]} | {record.pypi for record in conda}
     for wish in spec.pip.requirements:
         if ";" in wish.text and _normal(wish.name) not in locked:
             place = f"{wish.file}:{wish.line}: {wish.path}"

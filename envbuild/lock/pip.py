@@ -16,13 +16,22 @@ from urllib.parse import urlsplit
 
 from envbuild.errors import LockError
 from envbuild.lock.packages import file_name, files_of, without_credentials
+from envbuild.lock.provided import (
+    conflicts,
+    notes_on,
+    refuse_others,
+    spoken,
+    without_stubs,
+    write_stubs,
+)
 from envbuild.lock.reasons import accept_hint, failure
 from envbuild.lock.uv import run_uv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from envbuild.lock.model import Lock
+    from envbuild.lock.provided import Provided
     from envbuild.site.model import Site
     from envbuild.spec.model import Pip
 
@@ -42,10 +51,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """Which pins of the previous lock are let go: all, or those of `packages` (Python or Debian names)."""
+    """Which pins of the previous lock are let go: all, or those of `packages` (Python, conda, Debian)."""
 
     everything: bool = False
     packages: tuple[str, ...] = ()
+
+
+def untold(_: str) -> None:
+    """For who does not want to be told."""
 
 
 def uv_platform(platform: str, glibc: str) -> str:
@@ -68,10 +81,19 @@ def compile_pip(
     upgrade: Upgrade,
     site: Site,
     environ: Mapping[str, str],
+    provided: Sequence[Provided] = (),
+    tell: Callable[[str], None] = untold,
 ) -> dict[str, Any]:
-    """The PEP 751 document for `pip`. Raises Unsolvable, or LockError when uv or the index cannot do it."""
+    """The PEP 751 document for `pip`, beside what conda has `provided`, which is not in it.
+
+    `tell` gets sentences on what may surprise. Raises Unsolvable, or LockError when uv or the index cannot
+    do it.
+    """
     from envbuild.site.carry import redact
 
+    if not pip.requirements:
+        provided = ()
+    refuse_others(provided, pip.requirements)
     with tempfile.TemporaryDirectory(prefix="envbuild-lock-") as name:
         folder = Path(name)
         wishes = sorted({" ".join(wish.text.split()) for wish in pip.requirements})
@@ -79,10 +101,15 @@ def compile_pip(
         if previous and not upgrade.everything:
             _write_pins(folder / "pylock.toml", previous)
         environment = index_environment(pip, site, environ)
-        ran = run_uv(_arguments(pip, target, upgrade), environment=environment, folder=folder)
+        arguments = [*_arguments(pip, target, upgrade, provided), *write_stubs(provided, folder)]
+        ran = run_uv(arguments, environment=environment, folder=folder)
+        said = spoken(redact(ran.stderr, site), folder) if provided else redact(ran.stderr, site)
         if ran.code != 0:
-            raise failure(replace(ran, stderr=redact(ran.stderr, site)), pip.requirements)
+            raise failure(replace(ran, stderr=said), pip.requirements, conflicts(said, provided))
         document = tomllib.loads((folder / "pylock.toml").read_text(encoding="utf-8"))
+    for text in notes_on(pip, provided, said):
+        tell(text)
+    document = without_stubs(document, provided) if provided else document
     document = {key: _clean(part) for key, part in document.items()} | {"created-by": "envbuild"}
     for row in document["packages"]:
         if row.get(
@@ -119,21 +146,14 @@ def with_site_credentials(url: str, site: Site) -> str:
     return url
 
 
-def _arguments(pip: Pip, target: Target, upgrade: Upgrade) -> list[str]:
-    arguments = [
-        "pip",
-        "compile",
-        "requirements.in",
-        "-o",
-        "pylock.toml",
-        "--format",
-        "pylock.toml",
-        "--quiet",
-    ]
+def _arguments(pip: Pip, target: Target, upgrade: Upgrade, provided: Sequence[Provided]) -> list[str]:
+    arguments = ["pip", "compile", "requirements.in", "-o", "pylock.toml", "--format", "pylock.toml"]
+    if not provided:  # uv warns of extras that conda's packages do not have
+        arguments += ["--quiet"]
     arguments += ["--no-sources", "--no-annotate", "--no-header", "--python", sys.executable]
     arguments += ["--python-version", target.python]
     arguments += ["--python-platform", uv_platform(target.platform, target.glibc)]
-    if pip.torch_backend:
+    if pip.torch_backend and not any(one.name == "torch" for one in provided):
         arguments += ["--torch-backend", pip.torch_backend]
     if upgrade.everything:
         arguments += ["--upgrade"]

@@ -15,6 +15,7 @@ import tomllib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from envbuild.conda.model import CondaRecord
 from envbuild.errors import LockError
 from envbuild.lock.model import Lock, LockedApt, LockedBase, LockedPython
 from envbuild.lock.packages import packages_of
@@ -151,6 +152,8 @@ def _document(lock: Lock) -> dict[str, Any]:
         "tools": lock.tools,
         "apt": [asdict(package) for package in lock.apt],
     }
+    if lock.conda:
+        table["conda"] = [asdict(record) for record in lock.conda]
     plain: dict[str, Any] = _plain({**lock.document, "tool": {"envbuild": table}})
     return plain
 
@@ -177,6 +180,9 @@ def _lock(document: dict[str, Any], table: dict[str, Any]) -> Lock:
         apt=tuple(LockedApt(**row) for row in table["apt"]),
         apt_resolved=table["apt-resolved"],
         packages=packages_of(pep751),
+        conda=tuple(
+            CondaRecord(**row | {"depends": tuple(row.get("depends", ()))}) for row in table.get("conda", ())
+        ),
         cuda=table["cuda"],
         gpu=table.get("gpu", {}),
         tools=table["tools"],
@@ -187,9 +193,24 @@ def _lock(document: dict[str, Any], table: dict[str, Any]) -> Lock:
 
 def _is_sound(lock: Lock) -> bool:
     """Whether texts are texts and tables are tables: anybody can compute the digest of nonsense."""
-    rows: tuple[LockedPackage | LockedApt, ...] = (*lock.packages, *lock.apt)
+    rows: tuple[LockedPackage | LockedApt | CondaRecord, ...] = (*lock.packages, *lock.apt, *lock.conda)
     texts = [lock.name, lock.platform, lock.base.reference, lock.python.version, lock.python.source]
     texts += [text for row in rows for text in (row.name, row.version)]
+    texts += [
+        text
+        for row in lock.conda
+        for text in (
+            row.build,
+            row.subdir,
+            row.channel,
+            row.url,
+            row.sha256,
+            row.md5,
+            row.noarch,
+            row.pypi,
+            *row.depends,
+        )
+    ]
     sizes = [row.size for row in rows]
     return (
         all(isinstance(text, str) for text in texts)

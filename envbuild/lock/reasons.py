@@ -63,8 +63,10 @@ def read_reason(stderr: str) -> Reason:
     return Reason(headline=headline, causes=tuple(causes), hints=tuple(hints))
 
 
-def failure(ran: UvRan, requirements: Sequence[Requirement]) -> LockError:
-    """The error that a failed resolution means. `ran` is free of credentials already."""
+def failure(ran: UvRan, requirements: Sequence[Requirement], more: str = "") -> LockError:
+    """The error that a failed resolution means. `ran` is free of credentials already; `more` is a hint for
+    requirements that do not go together.
+    """
     reason = read_reason(ran.stderr)
     said = (reason.headline, *reason.causes)
     fetched = next((match for part in said if (match := _FETCH.search(part))), None)
@@ -75,7 +77,7 @@ def failure(ran: UvRan, requirements: Sequence[Requirement]) -> LockError:
             "the site config has this machine's index settings, the spec's pip.index_url the project's",
         )
     if ran.code == 1:
-        return _unsolvable(reason, requirements)
+        return _unsolvable(reason, requirements, more)
     what = ": ".join(part for part in said if part) or ran.stderr.strip()
     return LockError(f"uv could not lock the Python packages: {what or f'it ended with {ran.code}'}")
 
@@ -118,7 +120,7 @@ def not_installed(error: BuildError, requirements: Sequence[Requirement]) -> Bui
     )
 
 
-def _unsolvable(reason: Reason, requirements: Sequence[Requirement]) -> Unsolvable:
+def _unsolvable(reason: Reason, requirements: Sequence[Requirement], more: str) -> Unsolvable:
     said = [_CONCLUSION.sub(", there is no solution", line) for line in "\n".join(reason.causes).splitlines()]
     said = said or [reason.headline or "uv gave no reason"]
     if len(said) > _LONGEST:
@@ -127,11 +129,12 @@ def _unsolvable(reason: Reason, requirements: Sequence[Requirement]) -> Unsolvab
     head = "no set of packages satisfies the requirements" if no_answer else reason.headline
     text = "\n  ".join((f"{head}:", *said)) if reason.causes else head
     faulty = _at_fault(text, requirements)
-    what = "is part of the conflict" if len(faulty) > 1 else "cannot be had"
+    alone = "does not go with what conda brings" if more else "cannot be had"
+    what = "is part of the conflict" if len(faulty) > 1 else alone
     problems = [
         Problem(file=wish.file, line=wish.line, path=wish.path, what=f"{wish.text} {what}") for wish in faulty
     ]
-    return Unsolvable(text, problems=problems, hint="\n".join(reason.hints))
+    return Unsolvable(text, problems=problems, hint="\n".join(filter(None, (*reason.hints, more))))
 
 
 def _at_fault(text: str, requirements: Sequence[Requirement]) -> list[Requirement]:
