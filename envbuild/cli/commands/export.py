@@ -1,10 +1,13 @@
 """`envbuild export`: an environment in the words of another tool."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from envbuild.cli.options import Engine, Json, Locked, Quiet, ShownPlatform, Verbose, examples
+
+if TYPE_CHECKING:
+    from envbuild.registry.client import RegistryClient
 
 NAME = "export"
 EPILOG = examples(
@@ -86,7 +89,6 @@ def command(
     from envbuild.export.formats import find_format
     from envbuild.export.model import Wishes
     from envbuild.outcomes import LockOptions
-    from envbuild.registry.connect import client_of
 
     chosen = find_format(format_)
     wishes = Wishes(from_history=from_history, md5=md5, hashes=not no_hashes)
@@ -97,7 +99,13 @@ def command(
         progress(redactor(site), json=json, quiet=quiet, verbose=verbose) as sink,
         contextlib.ExitStack() as stack,
     ):
-        client = functools.cache(lambda: stack.enter_context(client_of(site, os.environ)))
+
+        @functools.cache
+        def client() -> "RegistryClient":
+            from envbuild.registry.connect import client_of
+
+            return stack.enter_context(client_of(site, os.environ))
+
         asked = request(Path(target), site, sink, platform=platform, engine=engine)
         source = find_source(
             asked,
