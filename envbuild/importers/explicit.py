@@ -82,7 +82,7 @@ def _comment(line: str, number: int, found: _Found) -> None:
     if match := _PLATFORM.match(line):
         if match[1] != found.platform:
             what = f"is a list for {match[1]}, and the image is for {found.platform}"
-            found.bad(number, what, f"make the list on {found.platform}, or choose its platform")
+            raise refused(found.file, what, f"make the list on {found.platform}", line=number)
     elif match := _PIP.match(line):
         _pip(match[1], match[2], number, found)
 
@@ -118,7 +118,7 @@ def _url(line: str, number: int, found: _Found) -> None:
         found.bad(number, what, "let conda write the list again")
     if _SUBDIR.fullmatch(package.subdir) and package.subdir not in {"noarch", found.platform}:
         what = f"{package.name} is a package for {package.subdir}, and the image is for {found.platform}"
-        found.bad(number, what, f"make the list on {found.platform}, or choose its platform")
+        found.bad(number, what, f"make the list on {found.platform}")
     if is_on_this_machine(url):
         what = f"{package.name} lies on this machine: an image cannot reach its channel {package.channel}"
         found.findings.append(Finding(kind="note", file=found.file, line=number, what=what))

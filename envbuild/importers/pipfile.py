@@ -137,7 +137,8 @@ def requirement(name: str, place: Place) -> tuple[str, tuple[Finding, ...]]:
     check_name(name, place)
     if isinstance(place.value, str):
         return name + _version(place.as_text()), ()
-    place.as_table()
+    if not isinstance(place.value, dict):
+        raise place.wrong("a version or a table")
     findings = list(_unknown_keys(name, place))
     extras = place.texts("extras")
     vcs = next((kind for kind in VCS if kind in place), "")

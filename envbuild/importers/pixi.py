@@ -39,7 +39,7 @@ class _Found:
     conda: dict[str, Entry] = field(default_factory=dict)
     pip: dict[str, Entry] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
-    channels: list[tuple[str, Place]] = field(default_factory=list)
+    channels: list[tuple[int, str, Place]] = field(default_factory=list)
     indexes: list[tuple[str, Place]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     python: str = ""
@@ -65,7 +65,8 @@ def draft_of(table: Place, path: Path, wishes: Wishes, *, format_: str = FORMAT)
         if table.at(key):
             found.findings.append(table.at(key).finding("left", what, todo))
     cuda = _cuda(found.cuda, found) if found.cuda else ""
-    channels, words = channels_of(found.channels)
+    ranked = sorted(found.channels, key=lambda item: item[0])
+    channels, words = channels_of((url, place) for _, url, place in ranked)
     index = indexes_of(found.indexes)
     return Draft(
         format=format_,
@@ -85,8 +86,8 @@ def draft_of(table: Place, path: Path, wishes: Wishes, *, format_: str = FORMAT)
     )
 
 
-def _channels(table: Place) -> list[tuple[str, Place]]:
-    """The channels of a table, the most important first: as listed, unless they say a priority."""
+def _channels(table: Place) -> list[tuple[int, str, Place]]:
+    """The channels of a table with their rank, 0 unless they say a priority: the lowest is asked first."""
     found = []
     for place in table.every("channels"):
         priority = 0
@@ -96,8 +97,7 @@ def _channels(table: Place) -> list[tuple[str, Place]]:
             found.append((-priority, place.needed("channel"), place))
         else:
             found.append((0, place.as_text(), place))
-    found.sort(key=lambda item: item[0])
-    return [(url, place) for _, url, place in found]
+    return found
 
 
 def _check_platform(own: Place, wishes: Wishes, found: _Found) -> None:

@@ -35,7 +35,8 @@ def match_spec(name: str, place: Place) -> tuple[str, tuple[Finding, ...]]:
     """
     if isinstance(place.value, str):
         return name + _version(place.as_text()), ()
-    place.as_table()
+    if not isinstance(place.value, dict):
+        raise place.wrong("a version or a table")
     if source := next((key for key in _SOURCES if key in place), ""):
         what = f"{name} is built from its sources at {shown(place.text(source))}"
         return "", (place.finding("left", what, "name a channel that has it"),)
@@ -78,7 +79,8 @@ def requirement(name: str, place: Place) -> tuple[str, tuple[Finding, ...]]:
     check_name(name, place)
     if isinstance(place.value, str):
         return name + _release(place.as_text()), ()
-    place.as_table()
+    if not isinstance(place.value, dict):
+        raise place.wrong("a version or a table")
     extras = place.texts("extras")
     address = place.text("url") or place.text("path")
     if "git" in place:

@@ -181,4 +181,4 @@ class Place:
         """A SpecError that says what stands here, and what belongs here."""
         said = "nothing" if self.value is None else _NAMES.get(type(self.value), "something else")
         said = "a table" if isinstance(self.value, dict) else said
-        return self.error(f"is {said}, where {wanted} belongs", "let its tool write the file again")
+        return self.error(f"is {said}, where {wanted} belongs", "correct it, or let its tool write it again")

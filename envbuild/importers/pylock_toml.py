@@ -160,11 +160,10 @@ def _check_wishes(lock: Place, wishes: Wishes) -> list[Finding]:
             if name not in known:
                 todo = f"it has: {', '.join(known)}" if known else f"it has no {word}s"
                 raise lock.error(f"has no {word} {shown(name)}", todo)
-        findings += [
-            lock.at(key).finding("note", f"the {word} {shown(name)} is not taken along", f"--{word} {name}")
-            for name in known
-            if name not in taken
-        ]
+        for name in known:
+            if name not in taken:
+                what = f"the {word} {shown(name)} is not taken along"
+                findings.append(lock.at(key).finding("note", what, f"take it with --{word} {name}"))
     return findings
 
 
