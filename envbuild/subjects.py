@@ -294,6 +294,8 @@ def lock_sizes(lock: Lock) -> dict[str, int]:
     from envbuild.plan.groups import group_packages
 
     groups = {"apt": [row.size for row in lock.apt]} if lock.apt else {}
+    for records in group_packages(lock.conda, _BUDGET):
+        groups[f"conda: {records.name}"] = [record.size for record in records.packages]
     for group in group_packages(lock.packages, _BUDGET):
         groups[f"pip: {group.name}"] = [package.size for package in group.packages]
     return {

@@ -18,10 +18,12 @@ from envbuild.remote.model import LayerKind, Step
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from envbuild.conda.model import CondaRecord
     from envbuild.lock.model import Lock, LockedPackage
 
 # All that our steps see of the build's own files lies in one folder, a mount (dockerfiles/mounts.j2).
 _OURS = re.compile(r"/shm/envbuild/(?:scripts/(?P<script>apt|user|python)\.sh|uv pip install)")
+_GROUP = re.compile(r"(?:/groups|conda)/\d\d-(?P<name>[\w.-]+?)(?:\.tar|/)?")
 _RUN = "/shm/envbuild/scripts/site.sh /bin/sh -ec "
 _RUN_AS_JSON = '/shm/envbuild/scripts/site.sh", "/bin/sh", "-ec", '
 _BUILDKIT = "# buildkit"
@@ -91,8 +93,9 @@ def steps_of(entries: Sequence[Entry], *, base: str = "", lock: Lock | None = No
 
 def _own_steps(entries: Sequence[Entry], lock: Lock | None) -> tuple[Step, ...]:
     """What the entries stand for that envbuild's Dockerfile made."""
-    kinds = [_own_kind(entry) for entry in entries]
+    kinds = _own_kinds(entries)
     groups = _groups(lock, kinds) if lock else ()
+    conda = _conda_groups(lock, kinds) if lock else ()
     seen: dict[LayerKind, int] = {}
     found = []
     for entry, kind in zip(entries, kinds, strict=True):
@@ -101,6 +104,8 @@ def _own_steps(entries: Sequence[Entry], lock: Lock | None) -> tuple[Step, ...]:
         step = _own_step(entry, kind)
         if kind == "pip" and groups:
             step = groups[number]
+        elif kind == "conda" and conda:
+            step = conda[number]
         elif kind in {"run", "copy"}:
             step = replace(step, index=number)
         found.append(replace(step, empty=entry.empty))
@@ -111,11 +116,26 @@ def _groups(lock: Lock, kinds: Sequence[LayerKind]) -> tuple[Step, ...]:
     """The groups of Python packages, if the image has as many steps for them: else another envbuild planned
     it, and only where all packages went into one step is it sure what that holds.
     """
-    beside = sum(kind in {"apt", "user", "python", "run", "copy", "metadata"} for kind in kinds)
+    ours = {"apt", "user", "conda", "python", "run", "copy", "metadata"}
+    beside = sum(kind in ours for kind in kinds)
     groups = group_packages(lock.packages, LAYERS - beside)
     if len(groups) == kinds.count("pip"):
         return tuple(_pip(group.name, group.packages) for group in groups)
     return (_pip("", lock.packages),) if kinds.count("pip") == 1 else ()
+
+
+def _conda_groups(lock: Lock, kinds: Sequence[LayerKind]) -> tuple[Step, ...]:
+    """The same for conda packages, which get what the plan leaves beside one group of Python's."""
+    beside = sum(kind in {"apt", "user", "python", "run", "copy", "metadata"} for kind in kinds)
+    groups = group_packages(lock.conda, LAYERS - beside - bool(lock.packages))
+    if len(groups) == kinds.count("conda"):
+        return tuple(_conda(group.name, group.packages) for group in groups)
+    return (_conda("", lock.conda),) if kinds.count("conda") == 1 else ()
+
+
+def _conda(name: str, packages: Sequence[CondaRecord]) -> Step:
+    names = ", ".join(package.name for package in packages)
+    return Step(kind="conda", what=names, name=name, words=tuple(package.exact for package in packages))
 
 
 def _pip(name: str, packages: Sequence[LockedPackage]) -> Step:
@@ -133,6 +153,9 @@ def _own_step(entry: Entry, kind: LayerKind) -> Step:
             what = ", ".join(word.partition("=")[0] for word in words)
         case "pip":
             what = "Python packages"
+        case "conda":
+            found = next(filter(None, map(_GROUP.fullmatch, text.split())), None)
+            return Step(kind=kind, what="conda packages", name=found["name"] if found else "")
         case "python":
             what = "Python and the empty environment"
         case "metadata":
@@ -165,6 +188,13 @@ def _copied(text: str) -> str:
     source = next((word for word in words if word.startswith("copy/")), "")
     target = words[-1].rstrip("/") or "/"
     return f"{source.rpartition('/')[2] or 'files'} → {target}"
+
+
+def _own_kinds(entries: Sequence[Entry]) -> list[LayerKind]:
+    """What each is; what is copied before Python is looked at are conda packages, which brought it."""
+    kinds = [_own_kind(entry) for entry in entries]
+    python = kinds.index("python") if "python" in kinds else 0
+    return ["conda" if kind == "copy" and at < python else kind for at, kind in enumerate(kinds)]
 
 
 def _own_kind(entry: Entry) -> LayerKind:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from envbuild.lock.model import Lock
 
 LayerKind: TypeAlias = Literal[
-    "base", "apt", "user", "python", "pip", "workdir", "run", "copy", "metadata", "added", "other"
+    "base", "apt", "user", "python", "conda", "pip", "workdir", "run", "copy", "metadata", "added", "other"
 ]
 """base: of the base image; workdir: the empty working directory; metadata: spec and lock; added: put on top
 by somebody else; other: of an image that envbuild did not make. The rest is as in a plan."""
@@ -23,9 +23,10 @@ class Step:
     """One step of an image's history that left a layer, or would have (`empty`).
 
     what    what it holds, for people: package names, a command, where files went
-    name    of a pip group ("cuda", "rest"), "" otherwise
+    name    of a group of packages ("cuda", "rest"), "" otherwise
     index   of a step of the spec's own (`run[1]`), None otherwise
-    words   apt: `name=version` of each package; pip: `name==version`; nothing otherwise
+    words   apt: `name=version` of each package; pip: `name==version`; conda:
+            `name=version=build`; nothing otherwise
     """
 
     kind: LayerKind

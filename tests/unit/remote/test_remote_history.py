@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from support.planned import lock, package
+from support.planned import conda_record, lock, package
 
-from envbuild.lock.model import Lock
+from envbuild.lock.model import Lock, LockedPython
 from envbuild.remote.history import Entry, entries_of, metadata_at, steps_of
 from envbuild.remote.model import Step
 
@@ -148,6 +148,52 @@ def test_groups_as_the_plan_has_them() -> None:
         ("torch", ("torch==2.8.0",)),
         ("rest", ("rich==14.0",)),
     ]
+
+
+CONDA = lock(
+    [package("rich", "13.9.4", 242_000)],
+    conda=(
+        conda_record("libcublas", "12.4.5.8", size=400_000_000),
+        conda_record("python", "3.11.9", size=30_000_000),
+        conda_record("tqdm", "4.66.5", size=89_000),
+    ),
+    python=LockedPython(version="3.11.9", source="conda", request="/opt/env/bin/python"),
+)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        [f"COPY /groups/{name}/ /opt/env/ # buildkit" for name in ("01-libcublas", "02-large", "03-rest")],
+        [f"ADD conda/{name}.tar /opt/env/ # buildkit" for name in ("01-libcublas", "02-large", "03-rest")],
+        [f"/bin/sh -c #(nop) COPY dir:{name * 64} in /opt/env/ " for name in "abc"],
+    ],
+)
+def test_groups_of_conda_packages(copied: list[str]) -> None:
+    rows = [
+        Entry(command=command)
+        for command in (
+            "RUN /bin/sh -c sh /dev/shm/envbuild/scripts/user.sh app 1000 /workspace # buildkit",
+            *copied,
+            "RUN /bin/sh -c sh /dev/shm/envbuild/scripts/python.sh conda /opt/env/bin/python # buildkit",
+            "RUN /bin/sh -c sh /dev/shm/envbuild/scripts/site.sh /dev/shm/envbuild/uv pip install # buildkit",
+            "COPY copy/0/src /opt/env/ # buildkit",
+            "COPY envbuild/spec.yml envbuild/pylock.env.toml /opt/envbuild/ # buildkit",
+        )
+    ]
+    told = steps_of(rows, lock=CONDA)
+    assert [(step.kind, step.name, step.words) for step in told] == [
+        ("user", "", ()),
+        ("conda", "libcublas", ("libcublas=12.4.5.8=0",)),
+        ("conda", "large", ("python=3.11.9=0",)),
+        ("conda", "rest", ("tqdm=4.66.5=0",)),
+        ("python", "", ()),
+        ("pip", "rest", ("rich==13.9.4",)),
+        ("copy", "", ()),
+        ("metadata", "", ()),
+    ]
+    names = [step.name for step in steps_of(rows) if step.kind == "conda"]
+    assert names == (["", "", ""] if "nop" in copied[0] else ["libcublas", "large", "rest"])
 
 
 def test_one_step_for_all_holds_all_whatever_the_plan_says() -> None:
