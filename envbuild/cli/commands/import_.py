@@ -170,9 +170,10 @@ def _prefix(text: str) -> Path:
     import os
 
     from envbuild.errors import UsageError
+    from envbuild.importers.living import find_prefix
 
     if text != "." or Path("pyvenv.cfg").exists() or Path("conda-meta").exists():
-        return Path(text)
+        return find_prefix(text, os.environ)
     active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
     if not active:
         raise UsageError("--from-env .: no environment is active", hint="name its folder, or activate it")

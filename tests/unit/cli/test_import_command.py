@@ -179,6 +179,42 @@ def test_a_spec_that_is_there_is_kept(folder: Path, imported: Import) -> None:
     assert "pandas" in (folder / "spec.yml").read_text()
 
 
+def venv(prefix: Path) -> None:
+    """A stand-in for a venv: the files that pip and venv leave behind."""
+    package = prefix / "lib/python3.12/site-packages/rich-14.0.0.dist-info"
+    package.mkdir(parents=True)
+    (prefix / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.12.4\n")
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: rich\nVersion: 14.0.0\n")
+    (package / "INSTALLER").write_text("pip\n")
+    (package / "REQUESTED").write_text("")
+    (package / "RECORD").write_text("")
+
+
+def test_an_installed_environment(folder: Path, imported: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = folder.parent / "tools"
+    venv(prefix)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("WORKON_HOME", str(folder.parent))
+    expected = "spec.yml: written from installed environment: Python 3.12, 1 Python requirement\n"
+    for said in (str(prefix), "../tools", "tools"):
+        code, out, _ = imported("--from-env", said, "-f")
+        assert (code, out) == (0, f"{expected}next: envbuild image\n")
+    monkeypatch.setenv("VIRTUAL_ENV", str(prefix))
+    (folder / "spec.yml").unlink()
+    code, out, _ = imported("--from-env", ".")
+    assert (code, out) == (0, f"{expected}next: envbuild image\n")
+    spec = parse_spec((folder / "spec.yml").read_bytes(), folder / "spec.yml")
+    assert (spec.name, spec.python) == ("tools", "3.12")
+    assert [requirement.text for requirement in spec.pip.requirements] == ["rich==14.0.0"]
+
+
+def test_no_such_environment(folder: Path, imported: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    said = "nosuch: is neither a folder nor the name of an environment; name its folder\n"
+    assert imported("--from-env", "nosuch") == (3, "", said)
+    assert names(folder) == []
+
+
 @pytest.mark.parametrize(
     ("files", "arguments", "said"),
     [
@@ -192,7 +228,10 @@ def test_a_spec_that_is_there_is_kept(folder: Path, imported: Import) -> None:
         (
             {"cog.yaml": "build: [1]\n"},
             (),
-            "cog.yaml:1: build: is a list, where a table belongs; let its tool write the file again\n",
+            (
+                "cog.yaml:1: build: is a list, where a table belongs; "
+                "correct it, or let its tool write it again\n"
+            ),
         ),
         (
             {"devcontainer.json": '{\n  "image": \n}\n'},
