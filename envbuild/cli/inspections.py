@@ -79,9 +79,16 @@ def _base(name: str, digest: str, *, pinned: bool | None) -> str:
 
 
 def _lock_rows(lock: Lock) -> Iterator[tuple[str, str]]:
-    sources = {"base": "the base's own", "apt": "the distribution's own", "managed": "uv's build"}
+    sources = {
+        "base": "the base's own",
+        "apt": "the distribution's own",
+        "managed": "uv's build",
+        "conda": "conda's",
+    }
     yield "python", f"{lock.python.version}, {sources.get(lock.python.source, lock.python.source)}"
     counts = f"{len(lock.packages)} Python"
+    if lock.conda:
+        counts += f", {len(lock.conda)} conda"
     if lock.apt:
         counts += f", {len(lock.apt)} Debian"
     main = some_of(tuple(f"{name} {version}".rstrip() for name, version in main_packages(lock)))
@@ -94,10 +101,11 @@ def main_packages(lock: Lock) -> list[tuple[str, str]]:
     wishes = lock.inputs.get("pip")
     asked = [_normal(wish) for wish in wishes if isinstance(wish, str)] if isinstance(wishes, list) else []
     names = [name for name in dict.fromkeys(asked) if name in versions]
-    if not names:
+    conda = [(row.name, row.version) for row in lock.conda if row.requested]
+    if not names and not conda:
         by_size = sorted(lock.packages, key=lambda package: -(package.size or 0))
         names = [package.name for package in by_size[:_MAIN]]
-    return [(name, versions[name]) for name in names]
+    return [*conda, *((name, versions[name]) for name in names)]
 
 
 def _normal(requirement: str) -> str:
@@ -200,6 +208,10 @@ def package_rows(lock: Lock) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         ("apt", row.name, row.version, human_size(row.size) if row.size else "") for row in lock.apt
     ]
+    rows += [
+        ("conda", row.name, f"{row.version} {row.build}", human_size(row.size) if row.size else "")
+        for row in lock.conda
+    ]
     rows += [("pip", row.name, row.version, human_size(row.size)) for row in lock.packages]
     return rows
 
@@ -259,8 +271,13 @@ def lock_file_data(found: LockFile | SpecFile, lock: Lock, needs: GpuNeeds) -> d
 def lock_data(lock: Lock | None) -> dict[str, Any]:
     """A lock's digest and packages, as fields; None where there is no lock."""
     if lock is None:
-        return {"lock": None, "packages": None, "apt": None}
-    return {"lock": lock.digest, "packages": plain_data(lock.packages), "apt": plain_data(lock.apt)}
+        return {"lock": None, "packages": None, "conda": None, "apt": None}
+    return {
+        "lock": lock.digest,
+        "packages": plain_data(lock.packages),
+        "conda": plain_data(lock.conda),
+        "apt": plain_data(lock.apt),
+    }
 
 
 def needs_data(needs: GpuNeeds) -> dict[str, Any]:

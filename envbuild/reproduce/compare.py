@@ -68,8 +68,7 @@ class Original:
 
 def held_against_lock(engine: Engine, image: ImageInfo, lock: Lock) -> Finding:
     """Whether the image has installed what the lock says. For when nobody has the image that it came from."""
-    pip, apt = installed(engine, image.id)
-    differences = unlike_lock(lock, pip, apt)
+    differences = unlike_lock(lock, installed(engine, image.id))
     if differences:
         return Finding(
             verdict="different",
@@ -77,7 +76,8 @@ def held_against_lock(engine: Engine, image: ImageInfo, lock: Lock) -> Finding:
             why="what is installed in it is not what the lock says",
             differences=differences,
         )
-    counted = f"{len(lock.packages)} Python and {len(lock.apt)} Debian packages"
+    conda = f", {len(lock.conda)} conda" if lock.conda else ""
+    counted = f"{len(lock.packages)} Python{conda} and {len(lock.apt)} Debian packages"
     return Finding(
         verdict="equivalent",
         compared_with="the lock",

@@ -1,12 +1,13 @@
 """What is installed in an image, held against its lock → differences. Runs commands in the image.
 
-The lock says what should be there; this asks Python and dpkg what is.
+The lock says what should be there; this asks Python, conda's own records and dpkg what is.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from envbuild.errors import EngineError
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
     from envbuild.lock.model import Lock
 
 PYTHON = "/opt/env/bin/python"
-_SCRIPT = (
-    "import importlib.metadata as m, json\n"
-    "print(json.dumps(sorted((d.metadata['Name'], d.version) for d in m.distributions())))"
-)
+# conda's packages are told by its own records; their Python metadata names conda as who installed them.
+_SCRIPT = """\
+import glob, importlib.metadata as m, json, sys
+pip = [(d.metadata["Name"], d.version) for d in m.distributions()
+       if (d.read_text("INSTALLER") or "").strip() != "conda"]
+rows = [json.load(open(path)) for path in glob.glob(sys.prefix + "/conda-meta/*.json")]
+conda = [(row["name"], row["version"] + " " + row["build"]) for row in rows]
+print(json.dumps({"pip": sorted(pip), "conda": sorted(conda)}))
+"""
 _DPKG = ("dpkg-query", "-W", "-f=${db:Status-Status} ${Package} ${Version}\\n")
 
 
@@ -33,16 +39,25 @@ class Runner(Protocol):
         ...
 
 
-def installed(engine: Runner, image: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Python and Debian packages of an image: name → version. Raises EngineError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """Packages in an image, name → version; of `conda` → version and build, a blank between them."""
+
+    pip: dict[str, str] = field(default_factory=dict)
+    conda: dict[str, str] = field(default_factory=dict)
+    apt: dict[str, str] = field(default_factory=dict)
+
+
+def installed(engine: Runner, image: str) -> Installed:
+    """What is installed in an image. Raises EngineError."""
     rows = json.loads(_said(engine, image, (PYTHON, "-I", "-c", _SCRIPT)))
-    pip = {normal(name): version for name, version in rows}
     apt = {}
     for line in _said(engine, image, _DPKG, or_else="").splitlines():
         status, name, version = line.split(" ", 2)
         if status == "installed":
             apt[name] = version
-    return pip, apt
+    pip = {normal(name): version for name, version in rows["pip"]}
+    return Installed(pip=pip, conda=dict(rows["conda"]), apt=apt)
 
 
 def _said(engine: Runner, image: str, argv: Sequence[str], *, or_else: str | None = None) -> str:
@@ -54,13 +69,15 @@ def _said(engine: Runner, image: str, argv: Sequence[str], *, or_else: str | Non
     raise EngineError(f"{argv[0]} in the image {image} does not say what is installed: {ran.stderr[-300:]}")
 
 
-def unlike_lock(lock: Lock, pip: dict[str, str], apt: dict[str, str]) -> tuple[str, ...]:
+def unlike_lock(lock: Lock, found: Installed) -> tuple[str, ...]:
     """What is installed otherwise than the lock says, a line each. Pure."""
     wanted = {normal(row.name): row.version for row in lock.packages}
+    conda = {row.name: f"{row.version} {row.build}" for row in lock.conda}
     debian = {row.name.partition(":")[0]: row.version for row in lock.apt if row.version}
     return (
-        *_differences("pip", wanted, pip, also={**pip}),
-        *_differences("apt", debian, apt, also={}),
+        *_differences("conda", conda, found.conda, also=found.conda),
+        *_differences("pip", wanted, found.pip, also=found.pip),
+        *_differences("apt", debian, found.apt, also={}),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.planned import lock, package
+from support.planned import conda_record, lock, package
 
 from envbuild.cli import differences, inspections
 from envbuild.compare.model import Change, Contents, Difference, SizeChange
@@ -80,6 +80,20 @@ def test_packages_that_the_spec_asks_for_come_first() -> None:
     assert inspections.main_packages(replace(LOCK, inputs={"pip": "x"}))[0] == ("rich", "14.0")
     assert rows(image(contained=Contained(lock=lock())))["packages"] == ["0 Python"]
     assert rows(image(python="3.12.4"))["python"] == ["3.12.4"]
+
+
+def test_conda_packages_are_told_with_their_builds() -> None:
+    wanted = replace(conda_record("numpy", "2.1.0", "py311_0", size=8_000_000), requested=True)
+    held = replace(LOCK, conda=(conda_record("libblas", "3.9", "22"), wanted))
+    assert rows(image(contained=Contained(lock=held)))["packages"] == [
+        "2 Python, 2 conda, 2 Debian: numpy 2.1.0, rich 14.0"
+    ]
+    assert inspections.main_packages(replace(held, inputs={})) == [("numpy", "2.1.0")]
+    assert inspections.package_rows(held)[2:4] == [
+        ("conda", "libblas", "3.9 22", ""),
+        ("conda", "numpy", "2.1.0 py311_0", "8.0 MB"),
+    ]
+    assert [row["name"] for row in inspections.lock_data(held)["conda"]] == ["libblas", "numpy"]
 
 
 def test_all_packages() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from support.inspectable import a_lock
-from support.planned import package
+from support.planned import conda_record, package
 
 from envbuild import __version__
 from envbuild.compare.model import Change
@@ -22,7 +22,7 @@ from envbuild.outcomes import Locked, Request
 from envbuild.reproduce import steps
 from envbuild.reproduce.at_hand import Wanted
 from envbuild.reproduce.compare import change_line
-from envbuild.reproduce.inside import installed, unlike_lock
+from envbuild.reproduce.inside import Installed, installed, unlike_lock
 from envbuild.reproduce.specs import spec_data, spec_for
 from envbuild.reproduce.steps import step
 from envbuild.site.model import Site
@@ -118,7 +118,21 @@ LOCK = a_lock(
 def test_what_is_installed_against_the_lock(
     pip: dict[str, str], apt: dict[str, str], lines: tuple[str, ...]
 ) -> None:
-    assert unlike_lock(LOCK, pip, apt) == lines
+    assert unlike_lock(LOCK, Installed(pip=pip, apt=apt)) == lines
+
+
+def test_what_conda_installed_against_the_lock() -> None:
+    """Its Python packages are conda's to tell of: pip's side of the lock does not name them."""
+    rows = [conda_record("numpy", "2.1.0", "py311_0"), conda_record("git", "2.45", "0"), conda_record("six")]
+    lock = replace(LOCK, packages=(), apt=(), conda=tuple(rows))
+    good = {"numpy": "2.1.0 py311_0", "git": "2.45 0", "six": "1.0 0"}
+    assert unlike_lock(lock, Installed(conda=good)) == ()
+    other = {"numpy": "2.1.0 py311_1", "six": "1.0 0", "tqdm": "4.66 0"}
+    assert unlike_lock(lock, Installed(conda=other)) == (
+        "conda: git 2.45 0 is not installed",
+        "conda: numpy 2.1.0 py311_0 -> 2.1.0 py311_1",
+        "conda: tqdm 4.66 0 is installed, and the lock does not name it",
+    )
 
 
 class Answers:
@@ -133,13 +147,14 @@ class Answers:
 
 
 def test_asking_what_is_installed() -> None:
-    said = '[["Ruamel.YAML", "1.0"], ["torch", "2"]]\n'
+    said = '{"pip": [["Ruamel.YAML", "1.0"], ["torch", "2"]], "conda": [["git", "2 0"]]}\n'
     dpkg = "installed git 1:2.39\nconfig-files old 1\ninstalled libc6 2.36-9\n"
-    assert installed(Answers((0, said), (0, dpkg)), "image") == (
-        {"ruamel-yaml": "1.0", "torch": "2"},
-        {"git": "1:2.39", "libc6": "2.36-9"},
+    assert installed(Answers((0, said), (0, dpkg)), "image") == Installed(
+        pip={"ruamel-yaml": "1.0", "torch": "2"},
+        conda={"git": "2 0"},
+        apt={"git": "1:2.39", "libc6": "2.36-9"},
     )
-    assert installed(Answers((0, "[]"), (127, "")), "image") == ({}, {})
+    assert installed(Answers((0, '{"pip": [], "conda": []}'), (127, "")), "image") == Installed()
     with pytest.raises(EngineError, match="does not say what is installed: it broke"):
         installed(Answers((1, "")), "image")
 
