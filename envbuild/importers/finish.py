@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from envbuild.errors import UsageError
 from envbuild.importers import held
+from envbuild.importers.conda_together import fit_together
 from envbuild.importers.mends import mend
 from envbuild.importers.model import Draft, Finding, Wishes
 from envbuild.importers.pythons import choose_python
@@ -63,8 +64,9 @@ def finish(draft: Draft, folder: Path, wishes: Wishes) -> Draft:
         cmd=findings.whole("cmd", draft.cmd, grammar.argument),
         imports=findings.texts("imports", draft.imports, grammar.import_name),
     )
-    found = [_clean(finding) for finding in (*draft.findings, *findings.found)]
-    return replace(finished, findings=_in_order(found))
+    channels, conda, more = fit_together(finished.channels, finished.conda, finished.python)
+    found = [_clean(finding) for finding in (*draft.findings, *findings.found, *more)]
+    return replace(finished, channels=channels, conda=conda, findings=_in_order(found))
 
 
 def _in_order(findings: list[Finding]) -> tuple[Finding, ...]:
