@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from envbuild.site.model import Site
 
+RETRIES = 2
+"""With growing pauses: some 3 s in all for a server that answers 502."""
+
 WORKER = str(Path(__file__).with_name("worker.py"))
 _DROPPED = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "NETRC")
 _DROPPED_BEGINNINGS = ("RATTLER_", "CONDA_", "PIXI_", "MAMBA_")
@@ -47,7 +50,7 @@ def ask(job: Mapping[str, Any], *, site: Site, environ: Mapping[str, str], secon
     The worker ends with this call, answered or not: on an answer, after `seconds`, on Ctrl-C.
     Raises LockError when it does not answer.
     """
-    whole = json.dumps({**job, "mirrors": _mirrors(site), "logins": _logins(site)})
+    whole = json.dumps({**job, "mirrors": _mirrors(site), "logins": _logins(site), "retries": RETRIES})
     command = [sys.executable, "-P", WORKER]
     with subprocess.Popen(
         command,

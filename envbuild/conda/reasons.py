@@ -137,6 +137,8 @@ def _words(wish: _Wish, answer: Mapping[str, Any], asked: Asked) -> tuple[str, s
         fitting = open_
     if not asked.cuda and all(row.cuda for row in fitting):
         return f"{wish.text}: every build of it needs CUDA", "add `cuda:` to the spec, such as cuda: 12.8"
+    if not any(row[3] for row in answer["known"][0]):  # no such Python: nothing can be for it
+        return "", ""
     if not any(row.python for row in fitting) and wish.name != "python":
         return _other_python(wish, fitting, asked)
     if not asked.cuda and not any(row.python and not row.cuda for row in fitting):
@@ -149,12 +151,11 @@ def _words(wish: _Wish, answer: Mapping[str, Any], asked: Asked) -> tuple[str, s
 
 def _unknown(wish: _Wish, answer: Mapping[str, Any], asked: Asked) -> tuple[str, str]:
     one = len(asked.sources) == 1
-    where = next(iter(asked.sources.values())).text if one else "any channel"
+    where = next(iter(asked.sources.values())).text
     if wish.name == "python":
-        return f"{where if one else 'no channel'} has {'no ' if one else ''}Python for {asked.subdir}", (
-            "add a channel that has one, such as conda-forge"
-        )
-    what = f"{where if one else 'no channel'} has {'no ' if one else ''}package {wish.name}"
+        what = f"{where} has no Python" if one else "no channel has a Python"
+        return f"{what} for {asked.subdir}", "add a channel that has one, such as conda-forge"
+    what = f"{where} has no package {wish.name}" if one else f"no channel has the package {wish.name}"
     if platforms := answer["elsewhere"].get(wish.name):
         return f"{what} for {asked.subdir}", f"it is there for {', '.join(platforms)} only"
     if near := answer["near"].get(wish.name):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from rattler import Client, Gateway, MatchSpec, RepoDataRecord
 
-RETRIES = 2  # with growing pauses: some 5 s in all for a server that answers 502
 OTHERS = ("linux-64", "linux-aarch64", "osx-arm64", "osx-64", "win-64")
 MOST = 400  # candidates of one name that an answer tells about
 ELSEWHERE = 5.0  # seconds for looking at other platforms, which only makes a message better
@@ -111,7 +110,7 @@ def client_for(job: Job) -> Client:
 
     return Client(
         [
-            RetryMiddleware(RETRIES),
+            RetryMiddleware(job["retries"]),
             MirrorMiddleware({old: [new] for old, new in job["mirrors"]}),
             AddHeadersMiddleware(headers_of(job["logins"])),
         ],

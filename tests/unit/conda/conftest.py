@@ -13,7 +13,7 @@ from envbuild.spec.model import Spec
 
 @pytest.fixture(scope="session")
 def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a channel like conda-forge, `lab`, beside `pytorch` and `nvidia`; not to be written to."""
+    """The folder `lab` of a channel like conda-forge, beside `pytorch` and `nvidia`; not to be written to."""
     folder = tmp_path_factory.mktemp("channels")
     for name, packages in (("lab", PACKAGES), ("pytorch", PYTORCH), ("nvidia", NVIDIA)):
         make_channel(folder / name, packages)

@@ -28,6 +28,11 @@ def told(spec_of, environ, channel):
 
 
 LINE = "spec.yml:7: conda.packages[0]: "
+FOR_312 = "for Python 3.12 there are 2.1.0, 1.26.4"
+ADD_CUDA = "add `cuda:` to the spec, such as cuda: 12.8"
+ADD_CHANNEL = "add a channel that has one, such as conda-forge"
+PYTHONS = "3.13.1, 3.12.4, 3.11.9, 3.10.14, 3.9.19, 3.8.20, 3.7.16, 3.6.15"
+LATER = "and is not asked for it (conda.priority: strict)"
 
 
 def test_a_version_that_no_channel_has(told):
@@ -71,7 +76,7 @@ def test_a_name_that_no_channel_has(told, asked, todo):
 def test_a_name_that_none_of_several_channels_has(told, channel):
     channels = [(channel.parent / name).as_uri() for name in ("lab", "nvidia")]
     assert told("torchvison", channels=channels)[0] == [
-        "spec.yml:8: conda.packages[0]: no channel has package torchvison; did you mean torchvision?"
+        "spec.yml:8: conda.packages[0]: no channel has the package torchvison; did you mean torchvision?"
     ]
 
 
@@ -84,36 +89,25 @@ def test_a_package_for_another_platform(told):
 @pytest.mark.parametrize("version", ["3.14", "3.12.9"])
 def test_a_python_that_no_channel_has(told, version):
     assert told("numpy", python=version)[0] == [
-        f"spec.yml:2: python: Python {version}: no channel has such a version; "
-        "there are 3.13.1, 3.12.4, 3.11.9, 3.10.14, 3.9.19, 3.8.20, 3.7.16, 3.6.15"
+        f"spec.yml:2: python: Python {version}: no channel has such a version; there are {PYTHONS}"
     ]
 
 
 def test_a_channel_without_python(told, channel):
     assert told(channels=[(channel.parent / "nvidia").as_uri()])[0] == [
-        "spec.yml:2: python: FIRST has no Python for linux-64; add a channel that has one, such as conda-forge"
+        f"spec.yml:2: python: FIRST has no Python for linux-64; {ADD_CHANNEL}"
     ]
 
 
 def test_a_version_that_is_for_other_pythons(told):
     problems, hint, message = told("numpy=1.19", "tqdm")
     assert problems == [
-        LINE + "numpy=1.19: no build of it is for Python 3.12; it is there for Python 3.6; "
-        "for Python 3.12 there are 2.1.0, 1.26.4"
+        f"{LINE}numpy=1.19: no build of it is for Python 3.12; it is there for Python 3.6; {FOR_312}"
     ]
     assert hint == ""
-    assert message.splitlines() == [
-        "no set of conda packages satisfies the requirements:",
-        "  The following packages are incompatible",
-        "  ├─ python 3.12.* can be installed with any of the following options:",
-        "  │  └─ python 3.12.4",
-        "  └─ numpy 1.19.* cannot be installed because there are no viable options:",
-        "     └─ numpy 1.19.5 would require",
-        "        └─ python_abi 3.6.* *_cp36, which cannot be installed because there are no viable options:",
-        "           └─ python_abi 3.6 would constrain",
-        "              └─ python 3.6.* *_cpython, which conflicts with any installable versions previously "
-        "reported",
-    ]
+    head, *reason = message.splitlines()
+    assert head == "no set of conda packages satisfies the requirements:"
+    assert any("numpy 1.19.* cannot be installed" in line for line in reason)
 
 
 def test_builds_that_need_cuda_without_cuda_in_the_spec(told):
@@ -122,9 +116,7 @@ def test_builds_that_need_cuda_without_cuda_in_the_spec(told):
         + "pytorch=2.4.0=cuda*: every build of it needs CUDA; add `cuda:` to the spec, such as cuda: 12.8"
     ]
     problems, hint, _ = told("tensorflow-gpu=2.1", python="3.6")
-    assert problems == [
-        LINE + "tensorflow-gpu=2.1: every build of it needs CUDA; add `cuda:` to the spec, such as cuda: 12.8"
-    ]
+    assert problems == [f"{LINE}tensorflow-gpu=2.1: every build of it needs CUDA; {ADD_CUDA}"]
     assert hint == ""
 
 
@@ -142,9 +134,9 @@ def test_a_dependency_that_needs_cuda(told, tmp_path):
 
 def test_a_cuda_that_the_packages_do_not_fit(told):
     problems, _, _ = told("pytorch=2.4.0=cuda*", cuda="12.1")
+    leaves = "`cuda: 12.1` leaves none of it"
     assert problems == [
-        "spec.yml:3: cuda: the packages need cuda-version >=12.4,<13; `cuda: 12.1` leaves none of it; "
-        "take one of 12.4, 12.8, 12.9"
+        f"spec.yml:3: cuda: the packages need cuda-version >=12.4,<13; {leaves}; take one of 12.4, 12.8, 12.9"
     ]
 
 
@@ -162,20 +154,22 @@ def test_a_base_whose_glibc_is_too_old(told, tmp_path):
 
 def test_a_version_that_only_a_later_channel_has(told, channel, tmp_path):
     second = make_channel(tmp_path / "second", [pure("tqdm", "5.0")])
+    others, todo = (
+        "FIRST comes first and has others",
+        "in FIRST there are 4.66.5, 4.66.4; or put SECOND first",
+    )
     problems, _, message = told("tqdm>=5", channels=[channel.as_uri(), second])
     assert problems == [
-        "spec.yml:8: conda.packages[0]: tqdm>=5: SECOND has one that fits, and is not asked for it "
-        "(conda.priority: strict): FIRST comes first and has others; "
-        "in FIRST there are 4.66.5, 4.66.4; or put SECOND first"
+        f"spec.yml:8: conda.packages[0]: tqdm>=5: SECOND has one that fits, {LATER}: {others}; {todo}"
     ]
     assert "due to strict channel priority not using this option from: SECOND" in message
 
 
 def test_a_python_that_only_a_later_channel_has_a_build_for(told, channel):
+    no = "no build of it is for Python 3.12; it is there for Python 3.11"
     channels = [(channel.parent / name).as_uri() for name in ("pytorch", "lab")]
     assert told("pytorch", channels=channels)[0] == [
-        "spec.yml:8: conda.packages[0]: pytorch: no build of it is for Python 3.12; it is there for Python 3.11; "
-        "SECOND has one, and is not asked for it (conda.priority: strict): put it first"
+        f"spec.yml:8: conda.packages[0]: pytorch: {no}; SECOND has one, {LATER}: put it first"
     ]
 
 
