@@ -75,7 +75,7 @@ def _keep(draft: Mending, ours: list[Entry], old: Entry, address: str) -> None:
 
 
 def _is_exact(draft: Mending) -> bool:
-    """Whether nearly all packages have one exact version, as in an export: other channels lack some of those."""
+    """Whether nearly all packages have one exact version, as in an export: few channels have them all."""
     exact = [entry for entry in draft.conda if (match := match_of(entry)) and match.version.startswith("==")]
     return len(exact) >= _FEWEST and len(exact) >= len(draft.conda) * 0.8
 
