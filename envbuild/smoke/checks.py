@@ -13,6 +13,7 @@ from envbuild.smoke.model import Check
 from envbuild.smoke.probes import probe
 
 if TYPE_CHECKING:
+    from envbuild.conda.model import CondaRecord
     from envbuild.lock.model import Lock
     from envbuild.spec.model import KeyPath, Spec
 
@@ -21,6 +22,8 @@ GPU_DEVICES = ("/dev/nvidia[0-9]*", "/dev/dxg")  # dxg: a GPU handed into WSL 2
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
 _TENSORFLOW_SINCE = (1, 15)
 """Older ones lack what the probe uses; the driver's own check speaks for them."""
+_MUTEX = ["pytorch-mutex", "cuda"]
+"""What a build of the channel `pytorch` for CUDA needs: its name and build."""
 _CUPY = re.compile(r"cupy(-cuda\d+x?)?")
 _IMPORT = (
     "import importlib, sys\n"
@@ -121,10 +124,14 @@ def _gpu_frameworks(spec: Spec, lock: Lock) -> list[str]:
     versions = _versions(lock)
     libraries = any(name.startswith(("nvidia-cublas", "nvidia-cuda-runtime")) for name in versions)
     cuda = libraries or spec.cuda is not None
-    found = ["torch"] if "torch" in versions and _torch_with_cuda(versions["torch"], lock, cuda) else []
-    if cuda and _has_tensorflow(versions, "tensorflow", "tensorflow-gpu"):
+    conda = {row.pypi: _for_cuda(row) for row in lock.conda if row.pypi}
+    torch = "torch" in versions and (
+        conda["torch"] if "torch" in conda else _torch_with_cuda(versions["torch"], lock, cuda)
+    )
+    found = ["torch"] if torch else []
+    if conda.get("tensorflow", cuda) and _has_tensorflow(versions, "tensorflow", "tensorflow-gpu"):
         found.append("tensorflow")
-    if "jax" in versions and any(name.startswith("jax-cuda") for name in versions):
+    if "jax" in versions and (conda.get("jaxlib") or any(name.startswith("jax-cuda") for name in versions)):
         found.append("jax")
     if any(_CUPY.fullmatch(name) for name in versions):
         found.append("cupy")
@@ -132,7 +139,19 @@ def _gpu_frameworks(spec: Spec, lock: Lock) -> list[str]:
 
 
 def _versions(lock: Lock) -> dict[str, str]:
-    return {package.name: package.version for package in lock.packages}
+    """Python packages, whether pip or conda brings them."""
+    conda = {row.pypi: row.version for row in lock.conda if row.pypi}
+    return conda | {package.name: package.version for package in lock.packages}
+
+
+def _for_cuda(record: CondaRecord) -> bool:
+    """Whether a conda package is a build for CUDA, by its build and by what it needs."""
+    needs = (depend.replace("=", " ").split(" ", 2) for depend in record.depends)
+    asks = any(
+        name == "__cuda" or name.startswith(("cuda", "pytorch-cuda")) or [name, *build[1:]] == _MUTEX
+        for name, *build in needs
+    )
+    return asks or re.search(r"cuda|gpu", record.build) is not None
 
 
 def _torch_with_cuda(version: str, lock: Lock, cuda: bool) -> bool:

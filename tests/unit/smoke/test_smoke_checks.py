@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.planned import conda_record
 
 from envbuild.lock.model import Lock, LockedBase, LockedPackage, LockedPython
 from envbuild.smoke.checks import GPU_DEVICES, PYTHON, plan_checks
 from envbuild.spec.model import Cuda, ImageName, Smoke, Spec, SpecSource
+
+if TYPE_CHECKING:
+    from envbuild.conda.model import CondaRecord
 
 
 def make_spec(smoke: Smoke | None = None, cuda: Cuda | None = None) -> Spec:
@@ -122,6 +126,45 @@ def test_a_gpu_check_for_builds_that_can_use_one(
     spec = make_spec(cuda=Cuda(version=cuda) if cuda else None)
     found = [check.name for check in plan_checks(spec, make_lock(*packages)) if check.gpu]
     assert [name for name in found if name != "CUDA driver"] == gpu
+
+
+def brought(pypi: str, build: str, *depends: str, version: str = "2.4.0") -> CondaRecord:
+    """A conda package with the distribution `pypi`."""
+    return replace(conda_record(f"conda-{pypi}", version, build, depends=depends), pypi=pypi)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([brought("numpy", "py311_0")], ["numpy on the CPU", "CUDA driver"]),
+        ([brought("torch", "cpu_py311_0")], ["torch on the CPU", "CUDA driver"]),
+        ([brought("torch", "cuda124_py311_0", "__cuda")], ["torch on the CPU", "torch on the GPU"]),
+        ([brought("torch", "py3.11_0", "pytorch-mutex 1.0 cpu")], ["torch on the CPU", "CUDA driver"]),
+        ([brought("torch", "py3.11_0", "pytorch-mutex 1.0 cuda")], ["torch on the CPU", "torch on the GPU"]),
+        ([brought("torch", "py3.11_0", "cudatoolkit 11.8.*")], ["torch on the CPU", "torch on the GPU"]),
+        (
+            [brought("tensorflow", "gpu_py36_0", version="2.1.0")],
+            ["tensorflow on the CPU", "tensorflow on the GPU"],
+        ),
+        ([brought("tensorflow", "cpu_py311_0")], ["tensorflow on the CPU", "CUDA driver"]),
+        (
+            [brought("jax", "pyhd8ed1ab_0"), brought("jaxlib", "cuda120py311_0")],
+            ["jax on the CPU", "jax on the GPU"],
+        ),
+        (
+            [brought("jax", "pyhd8ed1ab_0"), brought("jaxlib", "cpu_py311_0")],
+            ["jax on the CPU", "CUDA driver"],
+        ),
+        ([brought("cupy", "py311_0", "cuda-version >=12,<13")], ["cupy on the GPU"]),
+        ([replace(brought("x", "0"), pypi="")], ["CUDA driver"]),
+    ],
+)
+def test_what_conda_brings_is_checked_as_what_pip_brings(
+    rows: list[CondaRecord], expected: list[str]
+) -> None:
+    """A spec with `cuda:` throughout: the build decides, not the wish."""
+    found = names(make_spec(cuda=Cuda(version="12.4")), make_lock(conda=tuple(rows)))
+    assert found == expected
 
 
 def test_gpu_none_skips_with_the_reason() -> None:
