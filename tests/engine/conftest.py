@@ -8,11 +8,13 @@ from pathlib import Path
 import docker
 import pytest
 from support.commandline import CommandLine
+from support.contexts import context
 from support.projects import Family, Project
 from support.second import Second, second_engine
 
 from envbuild.engine.connect import connect
 from envbuild.engine.engine import Engine
+from envbuild.engine.model import BuildRequest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,3 +78,13 @@ def project(family: Family, tmp_path: Path, engine_url: str) -> Project:
     made = Project(family, tmp_path / "work", tmp_path / "home", engine_url)
     made.spec()
     return made
+
+
+@pytest.fixture(scope="session")
+def python3_base(engine: Engine, base_image: str, network: None) -> Iterator[tuple[str, str]]:
+    """A base with python3, which the stand-ins run on, and that Python's version."""
+    install = "apt-get update -q && apt-get install -qy --no-install-recommends python3"
+    tag = f"envbuild-test-python3:{uuid.uuid4().hex[:8]}"
+    engine.build(context(f"FROM {base_image}\nRUN {install}\n"), BuildRequest(tags=(tag,), network="host"))
+    yield tag, engine.run(tag, ["python3", "--version"]).stdout.split()[1]
+    engine.untag(tag)

@@ -52,21 +52,11 @@ def _tidy(api: docker.APIClient) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def python_base(engine: Engine, base_image: str, network: None) -> Iterator[tuple[str, str]]:
-    """A base with python3, which the stand-ins run on, and that Python's version."""
-    install = "apt-get update -q && apt-get install -qy --no-install-recommends python3"
-    tag = f"envbuild-test-python3:{uuid.uuid4().hex[:8]}"
-    engine.build(context(f"FROM {base_image}\nRUN {install}\n"), BuildRequest(tags=(tag,), network="host"))
-    yield tag, engine.run(tag, ["python3", "--version"]).stdout.split()[1]
-    engine.untag(tag)
-
-
-@pytest.fixture(scope="module")
-def standin_image(engine: Engine, python_base: tuple[str, str]) -> Iterator[str]:
+def standin_image(engine: Engine, python3_base: tuple[str, str]) -> Iterator[str]:
     """An image with a stand-in for micromamba where the real image has it, and that image's traps."""
     tag = f"envbuild-test-micromamba-standin:{uuid.uuid4().hex[:8]}"
     lines = (
-        f"FROM {python_base[0]}",
+        f"FROM {python3_base[0]}",
         "COPY micromamba /bin/micromamba",
         "RUN chmod 755 /bin/micromamba && useradd --uid 57439 mambauser",
         'SHELL ["/bin/false"]',
@@ -124,17 +114,17 @@ def served(tmp_path: Path) -> Iterator[ChannelServer]:
 
 
 def test_a_light_change_leaves_heavy_layers_with_a_standin(
-    engine: Engine, python_base: tuple[str, str], standin_image: str, tmp_path: Path
+    engine: Engine, python3_base: tuple[str, str], standin_image: str, tmp_path: Path
 ) -> None:
     layers, trees = [], []
     for light in ("1.0", "1.1"):
-        case = Case(tmp_path / light, python_base, light)
+        case = Case(tmp_path / light, python3_base, light)
         source = CondaSource(image=standin_image, packages=case.local)
         built = build(engine, case.context(source), case.base, micromamba=standin_image)
         layers.append(built.layers)
         trees.append(inside(engine, built.id))
         assert list(conda_groups_of(case.plan())) == ["libcublas", "framework", "rest"]
-    below = len(engine.image(python_base[0]).layers)  # type: ignore[union-attr]
+    below = len(engine.image(python3_base[0]).layers)  # type: ignore[union-attr]
     before, after = layers
     # The base, the account, then the groups.
     assert before[: below + 3] == after[: below + 3]
@@ -147,10 +137,10 @@ def test_a_light_change_leaves_heavy_layers_with_a_standin(
 
 
 def test_groups_are_the_whole_environment_with_a_standin(
-    engine: Engine, python_base: tuple[str, str], standin_image: str, binary_standin: Path, tmp_path: Path
+    engine: Engine, python3_base: tuple[str, str], standin_image: str, binary_standin: Path, tmp_path: Path
 ) -> None:
     """Cut into three or not at all, by an image or by a binary: the same files, modes, links and times."""
-    case = Case(tmp_path, python_base)
+    case = Case(tmp_path, python3_base)
     by_image = CondaSource(image=standin_image, packages=case.local)
     by_binary = CondaSource(how="binary", binary=binary_standin, packages=case.local)
     whole = build(engine, case.context(by_image, case.plan(budget=1)), case.base, micromamba=standin_image)
@@ -176,9 +166,9 @@ def test_groups_are_the_whole_environment_with_a_standin(
 
 
 def test_an_image_of_conda_packages_works_with_a_standin(
-    engine: Engine, python_base: tuple[str, str], standin_image: str, tmp_path: Path
+    engine: Engine, python3_base: tuple[str, str], standin_image: str, tmp_path: Path
 ) -> None:
-    case = Case(tmp_path, python_base)
+    case = Case(tmp_path, python3_base)
     source = CondaSource(image=standin_image, packages=case.local)
     built = build(engine, case.context(source), case.base, micromamba=standin_image)
 
@@ -200,13 +190,13 @@ def test_an_image_of_conda_packages_works_with_a_standin(
 def test_a_mirrors_login_stays_nowhere_with_a_standin(
     engine: Engine,
     api: docker.APIClient,
-    python_base: tuple[str, str],
+    python3_base: tuple[str, str],
     standin_image: str,
     served: ChannelServer,
     tmp_path: Path,
 ) -> None:
     light = fresh()  # what the engine's cache mount has, nobody is asked for
-    case = Case(tmp_path, python_base, light, url="https://conda.lab.example/forge")
+    case = Case(tmp_path, python3_base, light, url="https://conda.lab.example/forge")
     mirror = f"http://{LOGIN}@127.0.0.1:{served.port}"
     site = Site(conda_mirrors={"https://conda.lab.example/forge": mirror})
     tag = f"envbuild-test-conda:{uuid.uuid4().hex[:8]}"
@@ -227,7 +217,7 @@ def test_a_mirrors_login_stays_nowhere_with_a_standin(
     kept = f"/c/pkgs/light-{light}-pyh0_0.tar.bz2"
     look = f"! grep -rF -e s3cret-word -e 127.0.0.1:{served.port} /c && test -s {kept}"
     mount = "--mount=type=cache,id=envbuild-conda-linux-amd64,target=/c"
-    engine.build(context(f"FROM {python_base[0]}\nRUN {mount} {look}\n"), BuildRequest())
+    engine.build(context(f"FROM {python3_base[0]}\nRUN {mount} {look}\n"), BuildRequest())
     assert f'"url": "https://conda.lab.example/forge/noarch/light-{light}-pyh0_0.tar.bz2"' in record
     assert "/dev/shm" not in record
 
@@ -243,10 +233,10 @@ LISTS = {
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_a_bad_list_stops_the_build_with_a_standin(
-    engine: Engine, python_base: tuple[str, str], standin_image: str, tmp_path: Path, kind: str
+    engine: Engine, python3_base: tuple[str, str], standin_image: str, tmp_path: Path, kind: str
 ) -> None:
     pattern, other, expected = LISTS[kind]
-    case = Case(tmp_path, python_base)
+    case = Case(tmp_path, python3_base)
     plan = case.plan()
     bad = replace(plan, explicit=pattern.sub(other, plan.explicit, count=1))
     assert bad.explicit != plan.explicit
@@ -268,10 +258,10 @@ def failed(engine: Engine, case: Case, image: str, site: Site) -> BuildError:
 
 
 def test_why_a_channel_gives_nothing_with_a_standin(
-    engine: Engine, python_base: tuple[str, str], standin_image: str, served: ChannelServer, tmp_path: Path
+    engine: Engine, python3_base: tuple[str, str], standin_image: str, served: ChannelServer, tmp_path: Path
 ) -> None:
     url = f"http://127.0.0.1:{served.port}"
-    case = Case(tmp_path, python_base, fresh(), url)
+    case = Case(tmp_path, python3_base, fresh(), url)
     record = next(record for record in case.records if record.name == "light")
     mine = Site(conda_mirrors={url: f"http://{LOGIN}@127.0.0.1:{served.port}"})
     away = Site(conda_mirrors={url: f"http://{LOGIN}@127.0.0.1:{free_port()}"})
@@ -298,9 +288,9 @@ def test_why_a_channel_gives_nothing_with_a_standin(
 
 
 def test_pip_packages_go_on_top_with_a_standin(
-    engine: Engine, python_base: tuple[str, str], standin_image: str, tmp_path: Path
+    engine: Engine, python3_base: tuple[str, str], standin_image: str, tmp_path: Path
 ) -> None:
-    case = Case(tmp_path, python_base)
+    case = Case(tmp_path, python3_base)
     name = f"parcel{uuid.uuid4().hex[:8]}"
     file, data = wheel(name, "1.0")
     package = planned.package(name, "1.0", len(data))
@@ -317,28 +307,28 @@ def test_pip_packages_go_on_top_with_a_standin(
 
 
 def test_another_python_than_locked_is_refused_with_a_standin(
-    engine: Engine, python_base: tuple[str, str], standin_image: str, tmp_path: Path
+    engine: Engine, python3_base: tuple[str, str], standin_image: str, tmp_path: Path
 ) -> None:
-    case = Case(tmp_path, (python_base[0], "3.11.99"))
+    case = Case(tmp_path, (python3_base[0], "3.11.99"))
     source = CondaSource(image=standin_image, packages=case.local)
     with pytest.raises(BuildError) as caught:
         build(engine, case.context(source), case.base, micromamba=standin_image)
     assert caught.value.log[-1] == (
-        f"envbuild: /opt/env/bin/python is Python {python_base[1]}, and the lock says 3.11.99; "
+        f"envbuild: /opt/env/bin/python is Python {python3_base[1]}, and the lock says 3.11.99; "
         "renew the lock: envbuild lock --upgrade"
     )
 
 
 def test_by_py_rattler_it_is_the_same_environment(
     engine: Engine,
-    python_base: tuple[str, str],
+    python3_base: tuple[str, str],
     standin_image: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """py-rattler is the real one; the stand-in's image is there to compare with."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    case = Case(tmp_path, python_base)
+    case = Case(tmp_path, python3_base)
     recorder = Recorder()
     wanted = Wanted(
         plan=case.plan(),
