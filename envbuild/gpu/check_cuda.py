@@ -23,6 +23,7 @@ from envbuild.gpu.asked import (
     torch_range,
     variant_of,
 )
+from envbuild.gpu.conda import brings_cuda
 from envbuild.gpu.finding import Finding, at_key, at_line
 from envbuild.gpu.needed import Package, users_of_image
 
@@ -132,8 +133,8 @@ def mismatches(spec: Spec, asked: Sequence[Asked], base: Below) -> Iterator[Find
 
 
 def installs_cuda(spec: Spec) -> bool:
-    """Whether Debian packages or `run:` steps look as if they brought CUDA."""
-    return any(_INSTALLS_CUDA.search(text) for text in (*spec.apt, *spec.run))
+    """Whether Debian packages, `run:` steps or conda packages look as if they brought CUDA."""
+    return brings_cuda(spec) or any(_INSTALLS_CUDA.search(text) for text in (*spec.apt, *spec.run))
 
 
 def missing(

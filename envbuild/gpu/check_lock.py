@@ -99,7 +99,7 @@ def without_cuda(spec: Spec, needs: GpuNeeds, base: Below, reference: str) -> It
         f"that is enough where the driver is new; with `cuda: {minor}` the image also holds cuda-compat,"
         " for older drivers of data-centre GPUs"
     )
-    problem = at_key(spec, "pip", what=what, todo=todo)
+    problem = at_key(spec, "conda" if spec.conda else "pip", what=what, todo=todo)
     yield Finding(rule="cuda-absent", level="note", problem=problem, subject="cuda")
 
 

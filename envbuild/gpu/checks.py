@@ -31,6 +31,7 @@ from envbuild.gpu.check_cuda import (
 from envbuild.gpu.check_lock import locked_cudnn, locked_mismatches, two_cudas, without_cuda, without_gpu
 from envbuild.gpu.check_targets import target_findings
 from envbuild.gpu.check_wheels import is_stub, wheel_findings
+from envbuild.gpu.conda import with_conda
 from envbuild.gpu.finding import Finding, at_key, with_accepted
 from envbuild.gpu.history import stranded, ways_on
 from envbuild.gpu.mend import mended
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from envbuild.facts.model import Code
     from envbuild.gpu.asked import Asked
+    from envbuild.gpu.conda import Built
     from envbuild.spec.model import Spec
 
 __all__ = ["Finding", "Resolved", "check_locked", "check_spec"]
@@ -56,6 +58,7 @@ class Resolved:
     reference  of the base image
     machine    x86_64 or aarch64
     codes      device code as read from a package's own files, by package name: stands above the tables
+    conda      the conda packages
     """
 
     packages: Mapping[str, str]
@@ -64,6 +67,7 @@ class Resolved:
     sizes: Mapping[str, int] = field(default_factory=dict)
     machine: str = "x86_64"
     codes: Mapping[str, Code] | None = None
+    conda: Sequence[Built] = ()
 
 
 def check_spec(spec: Spec, machine: str = "x86_64") -> tuple[Finding, ...]:
@@ -92,7 +96,8 @@ def check_locked(spec: Spec, resolved: Resolved) -> tuple[Finding, ...]:
         Package(name=name, version=version, built=name in resolved.built)
         for name, version in resolved.packages.items()
     ]
-    needs = needs_of(resolved.packages, image_release(resolved.reference), resolved.machine, resolved.codes)
+    release = image_release(resolved.reference)
+    needs = with_conda(needs_of(resolved.packages, release, resolved.machine, resolved.codes), resolved.conda)
     found = [
         *locked_mismatches(spec, asked, needs, base),
         *locked_cudnn(spec, asked, packages, base),

@@ -53,7 +53,10 @@ def ways_on(spec: Spec, finding: Finding, check: Callable[[Spec], Sequence[Findi
     own = f"`base:` with an image of your own that holds {holds}" + (
         f" and Python {python}, which uv does not bring" if old else ""
     )
-    conda = f"a conda environment with cudatoolkit={release.cuda} and cudnn={release.cudnn}"
+    conda = (
+        f"`conda: {{packages: [cudatoolkit={release.cuda}, cudnn={release.cudnn}]}}`"
+        f" on `base: debian:bookworm-slim`"
+    )
     moves = [move for move in (_same_python(spec, wish, check), _newest()) if move]
     return f"two ways keep it: {conda}, or {own}; if you can move, {'; '.join(moves)}"
 

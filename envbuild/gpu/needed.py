@@ -113,6 +113,8 @@ def _need(packages: Sequence[Package], spec: Spec, glibc: str) -> ImageNeed:
         names = [package.name for package in users]
         why = f"{_listed(names)} {_verb(names, 'take')} CUDA and cuDNN from the image"
         return ImageNeed(flavour="runtime", cudnn=True, glibc=glibc, why=why)
+    if spec.conda:
+        return ImageNeed(glibc=glibc, why="conda brings its own CUDA libraries")
     bring = [package.name for package in packages if _BRINGS.fullmatch(package.name) and not _cpu(package)]
     bring += [package.name for package in packages if any(e.startswith("cuda") for e in package.extras)]
     if bring:

@@ -15,6 +15,7 @@ from envbuild.facts.images import newest_image
 from envbuild.facts.tensorflow import tensorflow_release, tensorflow_releases
 from envbuild.facts.torch import torch_for, torch_releases, variant_cuda
 from envbuild.gpu.asked import TENSORFLOWS, asked_of, jax_majors, python_minor, torch_asked, variant_of
+from envbuild.gpu.conda import may_use_cuda
 from envbuild.gpu.model import CudaUse, GpuNeeds
 from envbuild.gpu.needs import (
     doubt,
@@ -74,6 +75,9 @@ def needs_of_spec(spec: Spec, machine: str = "x86_64") -> tuple[GpuNeeds, ...]:
             doubts.append(why)
         if options:
             choices.append(_unlike(options))
+    if names := may_use_cuda(spec):
+        text = f"what {', '.join(names)} from conda needs of a GPU machine is known once it is locked"
+        doubts.append(doubt("package-unknown", text, "the spec"))
     pinned = needs_of(_plain(spec), "", machine).uses
     always = ((image_use(image),) if image else ()) + pinned
     return tuple(

@@ -93,7 +93,7 @@ def make_lock(
     said = ensure_possible(spec, around.machine, sink)
     chosen, found = _found(spec, around)
     codes = codes_of(found.document, environ)
-    resolved = resolved_of(found.packages, chosen.reference, around.machine, codes)
+    resolved = resolved_of(found.packages, chosen.reference, around.machine, codes, found.conda)
     ensure_fits(spec, resolved, sink, said)
     validate(found.document)
     lock = Lock(

@@ -9,6 +9,7 @@ from envbuild.errors import SpecError, Unsolvable
 from envbuild.events import Notice
 from envbuild.facts.base import base_facts
 from envbuild.gpu.checks import Resolved, check_locked, check_spec
+from envbuild.gpu.conda import with_conda
 from envbuild.gpu.finding import errors
 from envbuild.gpu.labels import needs_of_image
 from envbuild.gpu.needed import Package
@@ -18,6 +19,7 @@ from envbuild.gpu.summary import gpu_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from envbuild.conda.model import CondaRecord
     from envbuild.events import Sink
     from envbuild.facts.model import Code
     from envbuild.gpu.finding import Finding
@@ -48,7 +50,11 @@ def ensure_fits(spec: Spec, resolved: Resolved, sink: Sink, said: Iterable[Findi
 
 
 def resolved_of(
-    packages: Sequence[LockedPackage], reference: str, machine: str, codes: Mapping[str, Code]
+    packages: Sequence[LockedPackage],
+    reference: str,
+    machine: str,
+    codes: Mapping[str, Code],
+    conda: tuple[CondaRecord, ...] = (),
 ) -> Resolved:
     """What was locked, as the checks want it; `codes` as read from the packages' own files."""
     return Resolved(
@@ -58,6 +64,7 @@ def resolved_of(
         reference=reference,
         machine=machine,
         codes=codes,
+        conda=conda,
     )
 
 
@@ -72,6 +79,7 @@ def gpu_of(spec: Spec, resolved: Resolved, base: Base) -> dict[str, Any]:
     """What the lock says of GPUs: what the image needs of the machine that runs it."""
     release = image_release(resolved.reference)
     needs = needs_of(resolved.packages, release, resolved.machine, resolved.codes, accepted=spec.accept)
+    needs = with_conda(needs, resolved.conda)
     return gpu_table(needs if release else _with_base(needs, resolved.reference, base))
 
 

@@ -534,7 +534,8 @@ def test_the_tables_of_wheels_are_for_x86_64():
 
 
 WAYS = (
-    "two ways keep it: a conda environment with cudatoolkit=10.1 and cudnn=7.6, or `base:` with an image of your own"
+    "two ways keep it: `conda: {packages: [cudatoolkit=10.1, cudnn=7.6]}` on `base: debian:bookworm-slim`,"
+    " or `base:` with an image of your own"
     " that holds CUDA 10.1, cuDNN 7.6"
 )
 NEW = "`tensorflow[and-cuda]==2.21.*` brings its own CUDA, on Python 3.10 to 3.13"
@@ -591,6 +592,11 @@ class TestTensorflowOf2019:
         assert said(CUDA.format("3.6", "11.2", "tensorflow-gpu==2.6.*")) == []
         assert said(CUDA.format("3.8", "11.8", "tensorflow==2.13.*")) == []
         assert said(PIP.format("3.10", "tensorflow[and-cuda]==2.21.*")) == []
+
+    @pytest.mark.parametrize("cuda", ["", 'cuda: "10.1"\n', "targets: [V100]\n"])
+    def test_the_way_of_conda_that_it_names_is_fine(self, cuda):
+        conda = "base: debian:bookworm-slim\nconda: {packages: [cudatoolkit=10.1, cudnn=7.6]}\n"
+        assert said(f'python: "3.6"\n{cuda}{conda}pip: {{packages: ["tensorflow-gpu==2.1"]}}\n') == []
 
     def test_an_own_base_is_the_users_to_know(self):
         assert (
