@@ -36,7 +36,8 @@ def command(
     share: Annotated[
         bool,
         typer.Option(
-            "--share", help="Take uv from its public image instead of this machine's, for other people."
+            "--share",
+            help="Take uv and micromamba from their public images, not from this machine, for other people.",
         ),
     ] = False,
     locked: Locked = False,
