@@ -160,5 +160,6 @@ def test_the_table_of_names_is_sound():
     assert table("conda_pypi")["source"]
     assert list(rows) == [name.lower() for name in rows]
     assert all(isinstance(dist, str) and dist == normal(dist) for dist in rows.values())
+    assert not [name for name, dist in rows.items() if dist == normal(name)]  # that needs no row
     assert conda_names("torch") == ("pytorch",)
     assert conda_names("tqdm") == ("tqdm",)
