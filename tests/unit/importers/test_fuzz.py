@@ -132,7 +132,7 @@ FUZZ = settings(
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=40,
+    max_examples=30,
 )
 
 
@@ -260,7 +260,7 @@ def test_bytes(format_: str) -> None:
 
 @pytest.mark.parametrize("format_", FORMAT_NAMES)
 def test_changed_sources(format_: str) -> None:
-    @settings(FUZZ, max_examples=60)
+    @settings(FUZZ, max_examples=50)
     @given(changed(seeds(format_)))
     def each(data: bytes) -> None:
         check({file_name(format_): data}, file_name(format_))
@@ -277,7 +277,7 @@ STRUCTURED = [
 def test_values_of_other_types(format_: str) -> None:
     documents = [found for text in seeds(format_) if (found := loaded(format_, text)) is not None]
 
-    @settings(FUZZ, max_examples=60)
+    @settings(FUZZ, max_examples=50)
     @given(st.data())
     def each(data: st.DataObject) -> None:
         document = data.draw(st.sampled_from(documents))
@@ -300,7 +300,7 @@ def test_folders_for_repo2docker() -> None:
     ]
     read = 0
 
-    @settings(FUZZ, max_examples=80)
+    @settings(FUZZ, max_examples=50)
     @given(
         st.dictionaries(
             st.sampled_from(FOLDER_FILES), st.one_of(changed(texts), st.binary(max_size=60)), min_size=1
@@ -313,4 +313,4 @@ def test_folders_for_repo2docker() -> None:
         read += draft is not None
 
     each()
-    assert read > 40
+    assert read > 25
