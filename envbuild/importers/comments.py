@@ -19,6 +19,7 @@ class Comments:
     def __init__(self, text: str) -> None:
         self._lines = _NEWLINE.split(text)
         self._head = self._count_head()
+        self._taken: set[int] = set()
 
     @property
     def head(self) -> tuple[str, ...]:
@@ -30,9 +31,12 @@ class Comments:
     def above(self, line: int) -> tuple[str, ...]:
         """The comment lines directly above `line`, which belong to it."""
         first = line - 1
+        self._taken.add(line)
         while first > self._head and self._is_comment(first - 1):
             first -= 1
-        return tuple(_plain(text) for text in self._lines[first : line - 1])[-_MOST_ABOVE:]
+        first = max(first, line - 1 - _MOST_ABOVE)
+        self._taken.update(range(first + 1, line))
+        return tuple(_plain(text) for text in self._lines[first : line - 1])
 
     def behind(self, line: int) -> str:
         """The comment at the end of `line`; "" when there is none."""
@@ -45,6 +49,19 @@ class Comments:
     def around(self, line: int) -> tuple[tuple[str, ...], str]:
         """Both: those above, and the one behind."""
         return self.above(line), self.behind(line)
+
+    def release(self, line: int) -> None:
+        """The comments around `line` have no place in what is written after all."""
+        self._taken -= set(range(line - len(self.above(line)), line + 1))
+
+    def left(self) -> tuple[int, ...]:
+        """The lines whose comments nobody asked for, in order; selectors and empty comments do not count."""
+        found = []
+        for number in range(self._head + 1, len(self._lines) + 1):
+            said = self.behind(number)
+            if number not in self._taken and said and not said.startswith("["):
+                found.append(number)
+        return tuple(found)
 
     def _is_comment(self, index: int) -> bool:
         return self._lines[index].lstrip().startswith("#")

@@ -84,6 +84,10 @@ class _Reader:
             self._key(key, each)
         if self.pip.problems:
             raise SpecError(self.pip.problems)
+        if lines := self.comments.left():
+            said = f"the comment in line {lines[0]} has" if len(lines) == 1 else f"{len(lines)} comments have"
+            what = f"{said} no place in the spec"
+            self.findings.append(Finding(kind="note", file=self.file, line=lines[0], what=what))
         export = Export(self.conda)
         below = self.pip.draft()
         return replace(
@@ -162,6 +166,7 @@ class _Reader:
             return
         if found := _PYTHON.fullmatch(entry.text):
             self.pythons.append((_version(found[1]), entry.line))
+            self.comments.release(entry.line)
             return
         self.conda.append(replace(entry, comment=comment))
 
