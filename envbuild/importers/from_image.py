@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from envbuild.importers.gathered import Gathered
 
+TAKEN = "in its own archive, which is taken"
 _PYTHON = re.compile(r"python:(?P<version>3(?:\.\d+){0,2})(?P<rest>-[a-z0-9.-]+)?")
 _UV = re.compile(r"ghcr\.io/astral-sh/uv:(?:[\d.]+-)?python(?P<version>3\.\d+)-(?P<rest>[a-z0-9.-]+)")
 _DEV_PYTHON = re.compile(
@@ -84,7 +85,7 @@ def _cuda(match: re.Match[str], reference: str, into: Gathered) -> None:
     facts = base_facts(reference)
     if not into.python and facts is not None and facts.apt_python:
         into.python = facts.apt_python
-        into.say("note", f"{reference} has Python {facts.apt_python} in its own archive, which is taken")
+        into.say("note", f"{reference} has Python {facts.apt_python} {TAKEN}")
 
 
 def _torch(match: re.Match[str], reference: str, into: Gathered) -> None:
@@ -129,7 +130,7 @@ def _other(reference: str, into: Gathered) -> None:
         )
     elif not into.python and facts.apt_python:
         into.python = facts.apt_python
-        into.say("note", f"{reference} has Python {facts.apt_python} in its own archive, which is taken")
+        into.say("note", f"{reference} has Python {facts.apt_python} {TAKEN}")
 
 
 _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str, Gathered], None]], ...] = (

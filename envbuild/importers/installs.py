@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envbuild.importers import conda_commands
+from envbuild.importers.from_image import TAKEN
 from envbuild.importers.indexes import is_public, torch_backend_of
 from envbuild.importers.options import Options, parted
 
@@ -93,6 +94,7 @@ _PIP_SAID = {
     "--cert": "certificates are a matter of the site",
     "--override": "overrides are not known",
 }
+_APT_PYTHON = re.compile(r"python(3\.\d+)(-minimal|-venv|-distutils|-dev|-full|-lib2to3)?(?:=.*)?")
 _TOOLS = frozenset({"pip", "setuptools", "wheel"})
 _RENEWED = re.compile(r"(pip|setuptools|wheel)(?:[<>=!~].*)?")
 _PROJECTS = {
@@ -104,6 +106,7 @@ _PROJECTS = {
     ("pipenv", "install"): "Pipfile",
     ("pipenv", "sync"): "Pipfile",
 }
+_PROJECT_VALUES = frozenset({"--extra", "--extras", "-E", "--group", "--with", "--without", "--python", "-p"})
 _PROJECT_MODULES = {"pyproject.toml": "pyproject", "pixi.toml": "pixi", "Pipfile": "pipfile"}
 _PYTHON = re.compile(r"(?:\S*/)?python(?:3(?:\.\d+)?)?")
 _PIP = re.compile(r"(?:\S*/)?pip(?:3(?:\.\d+)?)?")
@@ -129,6 +132,9 @@ class Installer:
             return self._apt(words[1:])
         if _PYTHON.fullmatch(words[0]) and words[1:3] == ("-m", "pip"):
             return self._pip(words[3:])
+        if words[0] == "virtualenv" or (_PYTHON.fullmatch(words[0]) and words[1:3] == ("-m", "venv")):
+            self.into.say("note", "the environment is /opt/env: no other is made")
+            return True
         if _PIP.fullmatch(words[0]):
             return self._pip(words[1:])
         if words[:2] == ("uv", "pip"):
@@ -157,8 +163,19 @@ class Installer:
             self.into.say(
                 "left", f"{', '.join(files)}: files that apt installs", "install them in a `run:` step"
             )
-        self.into.add(self.into.apt, *(each for each in packages if "/" not in each))
+        self.into.add(
+            self.into.apt, *(each for each in packages if "/" not in each and not self._python(each))
+        )
         return True
+
+    def _python(self, package: str) -> bool:
+        """Whether an apt package is a Python of one version, which envbuild brings itself."""
+        match = _APT_PYTHON.fullmatch(package)
+        if match and not match[2] and self.into.python != match[1]:
+            self.into.python = match[1]
+            self.into.findings = [each for each in self.into.findings if not each.what.endswith(TAKEN)]
+            self.into.say("changed", f"{package} becomes the Python of the environment")
+        return match is not None
 
     def _pip(self, words: tuple[str, ...]) -> bool:
         options = parted(words, _PIP_VALUES)
@@ -196,8 +213,6 @@ class Installer:
             what = f"{text} is installed from source"
             self.into.say("left", what, "bring it with `copy:`; add its folder to PYTHONPATH, or publish it")
             return
-        from dataclasses import replace
-
         wanted = tuple(name.strip() for name in extras.rstrip("]").split(",") if name.strip())
         wishes = replace(self.wishes, extras=tuple(dict.fromkeys((*self.wishes.extras, *wanted))))
         self.into.absorb_file("pyproject", project, wishes)
@@ -212,7 +227,8 @@ class Installer:
                     "left", f"the requirements file {name} does not lie beside it", "add what it says"
                 )
             else:
-                self.into.absorb_file("requirements_txt", path, self.wishes)
+                module = "pyproject" if path.name == "pyproject.toml" else "requirements_txt"
+                self.into.absorb_file(module, path, self._with_extras(options))
         for name in (*options.values("-c"), *options.values("--constraint")):
             todo = "write the bounds into the requirements themselves"
             self.into.say("left", f"the constraints of {name} are not read", todo)
@@ -244,8 +260,24 @@ class Installer:
         if path is None:
             self.into.say("left", f"`{' '.join(words[:2])}` needs {file}, which does not lie beside it")
         else:
-            self.into.absorb_file(_PROJECT_MODULES[file], path, self.wishes)
+            options = parted(words[2:], _PROJECT_VALUES)
+            self.into.absorb_file(_PROJECT_MODULES[file], path, self._with_extras(options))
         return True
+
+    def _with_extras(self, options: Options) -> Wishes:
+        """The wishes, with the extras and groups that a command names."""
+        extras = [name for value in options.values("--extra", "--extras", "-E") for name in _listed(value)]
+        groups = [name for value in options.values("--group", "--with") for name in _listed(value)]
+        return replace(
+            self.wishes,
+            extras=tuple(dict.fromkeys((*self.wishes.extras, *extras))),
+            groups=tuple(dict.fromkeys((*self.wishes.groups, *groups))),
+        )
+
+
+def _listed(text: str) -> list[str]:
+    """Names that blanks or commas part."""
+    return [name for name in re.split(r"[\s,]+", text) if name]
 
 
 _APT_SOURCE = "take the package from the base's own archive, or install it in a `run:` step"

@@ -22,6 +22,7 @@ _CLEANED = re.compile(
 _ACCOUNT = frozenset({"useradd", "adduser", "groupadd", "addgroup", "usermod"})
 _IDLE = frozenset({"set", "true", ":", "cd", "pushd", "popd", "source", ".", "echo", "export", "umask"})
 _SOURCE = re.compile(r"add-apt-repository|sources\.list|apt-key|/keyrings/")
+_PYTHONS = "deadsnakes"  # the archive that Ubuntu's users take other Pythons from
 _NAME = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -36,7 +37,7 @@ def take_run(instruction: Instruction, steps: Steps) -> None:
     else:
         bodies = "".join(f"\n{doc.text}\n{doc.word}" for doc in instruction.heredocs)
         text = instruction.text + bodies
-    if _SOURCE.search(text):
+    if _SOURCE.search(text) and _PYTHONS not in text:
         steps.into.say(
             "changed", "adds a source of apt: kept whole as a `run:` step, after the other packages"
         )
@@ -75,6 +76,8 @@ def _is_known(words: tuple[str, ...], installer: Installer) -> bool:
         installer.into.say(
             "left", f"{words[0]} {words[-1]}: the account is made by envbuild", "name it by `user:`"
         )
+        return True
+    if words[0] == "add-apt-repository" and _PYTHONS in " ".join(words):
         return True
     return installer.take(words)
 
