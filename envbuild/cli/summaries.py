@@ -126,7 +126,10 @@ def _lock_content(lock: Lock) -> str:
     ]
     if lock.apt:
         parts.append(_count(len(lock.apt), "Debian package"))
-    parts.append(_count(len(lock.packages), "Python package"))
+    if lock.conda:
+        parts.append(_count(len(lock.conda), "conda package"))
+    if lock.packages or not lock.conda:
+        parts.append(_count(len(lock.packages), "Python package"))
     return ", ".join([*parts, lock.platform])
 
 

@@ -146,8 +146,15 @@ def _mapping_changes(
         elif new is None:
             yield Change(part=part, how="removed", name=name, before=old)
         else:
-            kind = how(old, new, debian=part == "apt") if versions else "changed"
+            kind = (
+                how(_version(part, old), _version(part, new), debian=part == "apt") if versions else "changed"
+            )
             yield Change(part=part, how=kind, name=name, before=old, after=new)
+
+
+def _version(part: Part, text: str) -> str:
+    """A conda package's version stands before its build."""
+    return text.partition(" ")[0] if part == "conda" else text
 
 
 def _list_changes(part: Part, before: Sequence[str], after: Sequence[str]) -> Iterator[Change]:
@@ -163,12 +170,14 @@ def _file_changes(a: Contents, b: Contents) -> Iterator[Change]:
     """Packages of the same version that come from another file."""
     if a.pip is None or b.pip is None:
         return
-    for name in sorted(a.files.keys() & b.files.keys()):
-        same_version = a.pip.get(name) == b.pip.get(name)
-        if same_version and a.files[name] and b.files[name] and a.files[name] != b.files[name]:
-            version = a.pip.get(name) or "?"
+    for key in sorted(a.files.keys() & b.files.keys()):
+        conda, name = key.startswith("conda:"), key.removeprefix("conda:")
+        old, new = ((side.conda or {}).get(name) if conda else (side.pip or {}).get(name) for side in (a, b))
+        if old == new and a.files[key] and b.files[key] and a.files[key] != b.files[key]:
+            part: Part = "conda" if conda else "pip"
+            version = old or "?"
             yield Change(
-                part="pip", how="changed", name=name, before=version, after=f"{version} from another file"
+                part=part, how="changed", name=name, before=version, after=f"{version} from another file"
             )
 
 

@@ -51,8 +51,8 @@ class Contents:
     digests    all by which it is known: of a manifest, a config (image id), a lock, a spec
     context    digest of all that an image was made from, "" unknown
     added      whether somebody put layers on top of what envbuild made: no lock tells of those
-    apt, conda, pip   name → exact version
-    files      of `pip`: name → hash of the file that gets installed
+    apt, conda, pip   name → exact version; of conda `version build`
+    files      of `pip`: name → hash of the file that gets installed; of conda: `conda:name` → sha256
     env        of the spec; `image_env` all that programs in the image see
     copy       `source → target`; `copied` the layers (diffIDs) that hold these files
     settings   user, workdir, entrypoint, cmd by the spec; `image_settings` by the image's config

@@ -1,7 +1,8 @@
 """What an image is made of as a CycloneDX document: `Lock` → bytes. Pure.
 
 The same lock and version of envbuild give the same bytes: the serial number comes from the lock's digest, and
-there is no time of writing. Package URLs are those of the purl specification (types pypi, deb, oci, generic).
+there is no time of writing. Package URLs are those of the purl specification (types pypi, conda, deb, oci,
+generic).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _BASE = "base"
 def cyclonedx(lock: Lock, *, version: str) -> bytes:
     """The SBOM of what `lock` describes, in CycloneDX 1.6 as JSON; `version` is envbuild's own.
 
-    Python packages with the hashes of the files that get installed; the Debian packages that the lock names,
+    Python and conda packages with the hashes of their files; the Debian packages that the lock names,
     and those of a bootstrapped base; the base image by digest; Python.
     """
     from cyclonedx.model.bom import Bom, BomMetaData
@@ -47,7 +48,7 @@ def cyclonedx(lock: Lock, *, version: str) -> bytes:
     )
     bom = Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"envbuild:{lock.digest}"),
-        components=[_base(lock), _python(lock), *_debian(lock), *_packages(lock)],
+        components=[_base(lock), _python(lock), *_debian(lock), *_conda(lock), *_packages(lock)],
         metadata=BomMetaData(component=image, tools=ToolRepository(components=[tool])),
     )
     bom.register_dependency(image, bom.components)
@@ -121,6 +122,18 @@ def _debian(lock: Lock) -> Iterator[Component]:
             yield Component(
                 type=ComponentType.LIBRARY, name=name, version=str(version) or None, bom_ref=f"deb:{name}"
             )
+
+
+def _conda(lock: Lock) -> Iterator[Component]:
+    for record in lock.conda:
+        qualifiers = {
+            "build": record.build,
+            "channel": record.channel,
+            "subdir": record.subdir,
+            "type": "tar.bz2" if record.file.endswith(".tar.bz2") else "conda",
+        }
+        hashes = _hashes({"sha256": record.sha256, **({"md5": record.md5} if record.md5 else {})})
+        yield _package("conda", record.name, record.version, None, qualifiers, hashes)
 
 
 def _packages(lock: Lock) -> Iterator[Component]:

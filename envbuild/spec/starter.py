@@ -24,12 +24,22 @@ def starter(
     cuda: str | None = None,
     apt: Iterable[str] = (),
     packages: Iterable[str] = (),
+    conda: Iterable[str] = (),
+    channels: Iterable[str] = (),
 ) -> str:
-    """A spec to start from.
+    """A spec to start from; with `conda` or `channels` its Python comes from conda.
 
     Raises UsageError when an answer breaks the grammar of its kind, with the reader's own words.
     """
-    text = _text(name=name, python=python, base=base, cuda=cuda, apt=tuple(apt), packages=tuple(packages))
+    text = _text(
+        name=name,
+        python=python,
+        base=base,
+        cuda=cuda,
+        apt=tuple(apt),
+        packages=tuple(packages),
+        conda=_conda(tuple(conda), tuple(channels)),
+    )
     from envbuild.spec.parse import parse_spec
 
     try:
@@ -49,6 +59,7 @@ def _text(
     cuda: str | None,
     apt: tuple[str, ...],
     packages: tuple[str, ...],
+    conda: list[str],
 ) -> str:
     lines = [
         "# An environment for envbuild: `envbuild image` locks it, builds it and tests it.",
@@ -63,6 +74,7 @@ def _text(
         "# Debian packages",
         *_items("apt", apt, ("git", "libgl1"), indent=""),
         "",
+        *conda,
         "# Python packages, as pip writes them; the lock pins them and all that they need",
         "pip:",
         *_items("packages", packages, ("numpy>=2", "pandas"), indent="  "),
@@ -77,6 +89,18 @@ def _text(
         "# More: env, copy, run, user, workdir, entrypoint, cmd, image",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _conda(packages: tuple[str, ...], channels: tuple[str, ...]) -> list[str]:
+    if not packages and not channels:
+        return []
+    return [
+        "# conda packages, as MatchSpecs; Python comes from conda too then",
+        "conda:",
+        *_items("channels", channels or ("conda-forge",), (), indent="  "),
+        *_items("packages", packages, ("numpy=2", "pytorch"), indent="  "),
+        "",
+    ]
 
 
 def _choice(key: str, value: str | None, example: str, note: str) -> str:

@@ -16,6 +16,7 @@ EPILOG = examples(
     "envbuild init                       asks on a terminal, else takes the defaults and says so",
     "envbuild init --name dl --python 3.12 --pip numpy --pip pandas",
     "envbuild init dl --cuda 12.8 --pip 'torch==2.8.*'",
+    "envbuild init dl --conda 'pytorch=2.5=cuda*' --channel conda-forge --cuda 12.8",
 )
 _PYTHON = "3.11"  # what the default base's distribution has: nothing to download for it
 
@@ -29,6 +30,8 @@ class Wishes:
     cuda: str | None = None
     apt: tuple[str, ...] | None = None
     pip: tuple[str, ...] | None = None
+    conda: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
 
 def command(
@@ -56,6 +59,20 @@ def command(
         list[str] | None,
         typer.Option("--pip", metavar="REQUIREMENT", help="A Python requirement; may be repeated."),
     ] = None,
+    conda: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--conda",
+            metavar="PACKAGE",
+            help="A conda package, as a MatchSpec; may be repeated. Python too then.",
+        ),
+    ] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--channel", metavar="NAME", help="A conda channel; may be repeated. conda-forge unless given."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite a spec.yml that is there.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -75,6 +92,8 @@ def command(
         cuda=cuda,
         apt=None if apt is None else tuple(apt),
         pip=None if pip is None else tuple(pip),
+        conda=tuple(conda or ()),
+        channels=tuple(channel or ()),
     )
     usual_name = name_from(folder)
     if sys.stdin.isatty() and sys.stderr.isatty():
@@ -145,6 +164,8 @@ def write(path: Path, wishes: Wishes, usual_name: str) -> None:
         cuda=wishes.cuda or None,
         apt=wishes.apt or (),
         packages=wishes.pip or (),
+        conda=wishes.conda,
+        channels=wishes.channels,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.encode())

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support.planned import conda_record
+
 from envbuild.bootstrap.model import Bootstrapped
 from envbuild.cli.commands.bootstrap import lines as bootstrap_lines
 from envbuild.cli.output import plain_table
@@ -191,6 +193,17 @@ def test_lock() -> None:
     data = json.loads(json.dumps(lock_data(locked(written=True))))
     assert (data["path"], data["written"], data["changes"]) == ("pylock.dl.toml", True, ["pip: + rich"])
     assert data["base"]["pinned"] is False
+
+
+def test_lock_with_conda() -> None:
+    found = locked(written=True)
+    record = conda_record("numpy")
+    content = "Python 3.11, base debian:bookworm-slim (not pinned), 1 Debian package"
+    both = replace(found, lock=replace(found.lock, conda=(record, record)))
+    said = f"{content}, 2 conda packages, 2 Python packages, linux/amd64"
+    assert lock_lines(both)[0] == f"pylock.dl.toml: written: {said}"
+    alone = replace(found, lock=replace(found.lock, conda=(record,), packages=()))
+    assert lock_lines(alone)[0] == f"pylock.dl.toml: written: {content}, 1 conda package, linux/amd64"
 
 
 def test_context() -> None:

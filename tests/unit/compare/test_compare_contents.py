@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from support.planned import lock, package, spec
+from support.planned import conda_record, lock, package, spec
 
 from envbuild.compare.contents import contents_of_image, contents_of_lock, contents_of_spec, words
 from envbuild.compare.diff import diff, judge
@@ -58,6 +58,13 @@ def test_a_lock() -> None:
     assert (found.env, found.run, found.copy, found.settings) == (None,) * 4
     assert (found.measure, found.wishes) == ("downloads", {"python": "3.11", "pip": ["torch"]})
     assert contents_of_lock(LOCK, name="x").measure == ""
+
+
+def test_conda_packages_are_told_with_their_build_and_file() -> None:
+    record = conda_record("numpy", "2.1.0", "py312_0")
+    found = contents_of_lock(replace(LOCK, conda=(record,)), name="x")
+    assert found.conda == {"numpy": "2.1.0 py312_0"}
+    assert found.files["conda:numpy"] == record.sha256
 
 
 def test_a_lock_whose_words_on_gpus_make_no_sense() -> None:

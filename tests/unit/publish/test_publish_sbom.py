@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from cyclonedx.model.bom import Bom
-from support.planned import DIGEST, document, lock, package
+from support.planned import DIGEST, conda_record, document, lock, package
 
 from envbuild.lock.model import LockedApt, LockedBase
 from envbuild.publish.sbom import cyclonedx
@@ -46,6 +46,18 @@ def test_python_packages_have_the_hash_of_the_file_that_is_installed() -> None:
     file = document([package("rich", "13.9.4")])["packages"][0]["wheels"][0]
     assert rows["rich"] == [{"alg": "SHA-256", "content": file["hashes"]["sha256"]}]
     assert rows["git"] is None
+
+
+def test_conda_packages_say_where_they_are_from() -> None:
+    record = conda_record("numpy", "2.1.0", "py312_0")
+    old = replace(record, name="six", url="https://conda.example/forge/noarch/six-1-0.tar.bz2", md5="0" * 32)
+    found = sbom(conda=(record, old))
+    assert purls(found)["numpy"] == (
+        "pkg:conda/numpy@2.1.0?build=py312_0&channel=conda-forge&subdir=linux-64&type=conda"
+    )
+    assert purls(found)["six"].endswith("&type=tar.bz2")
+    assert _part(found, "numpy")["hashes"] == [{"alg": "SHA-256", "content": record.sha256}]
+    assert {row["alg"] for row in _part(found, "six")["hashes"]} == {"MD5", "SHA-256"}
 
 
 def test_the_image_itself_and_who_wrote_it() -> None:

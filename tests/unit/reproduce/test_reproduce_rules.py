@@ -176,6 +176,8 @@ SPECS: tuple[dict[str, Any], ...] = (
         },
     },
     {"cuda": "12.8", "run": ["nvcc -c x.cu"]},
+    {"conda": {"channels": ["lab", "conda-forge"], "packages": ["numpy=2"], "priority": "flexible"}},
+    {"conda": {}},
 )
 
 

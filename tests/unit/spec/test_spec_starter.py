@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from envbuild.errors import UsageError
 from envbuild.spec import grammar
+from envbuild.spec.model import Conda
 from envbuild.spec.parse import parse_spec
 from envbuild.spec.starter import starter
 
@@ -36,6 +37,21 @@ def test_a_starter_loads_with_its_answers(name, python, base, cuda, apt, package
     assert spec.apt == tuple(apt)
     assert [item.text for item in spec.pip.requirements] == packages
     assert spec.smoke.commands == ("python --version",)
+
+
+def test_a_starter_with_conda() -> None:
+    text = starter(name="x", conda=["numpy>=1,<2", "pytorch=2.5=cuda*"], channels=["lab", "conda-forge"])
+    spec = parse_spec(text.encode(), HERE)
+    assert spec.conda == Conda(channels=("lab", "conda-forge"), packages=("numpy>=1,<2", "pytorch=2.5=cuda*"))
+    assert spec.pip.requirements == ()
+    alone = parse_spec(starter(name="x", channels=["lab"]).encode(), HERE)
+    assert alone.conda == Conda(channels=("lab",))
+    assert "  # packages: [numpy=2, pytorch]\n" in starter(name="x", channels=["lab"])
+    with pytest.raises(UsageError) as caught:
+        starter(name="x", conda=["numpy$"])
+    assert caught.value.message == (
+        "conda.packages[0]: 'numpy$' holds the character '$', which no MatchSpec has"
+    )
 
 
 def test_the_plainest_starter() -> None:
