@@ -117,6 +117,18 @@ def test_the_order_of_a_channels_files_and_of_the_specs_packages_changes_nothing
     assert len(answers) == 1
 
 
+def test_of_two_best_answers_the_order_of_the_specs_packages_chooses_none(spec_of, environ, tmp_path):
+    packages = [python("3.12.4"), plain("ca-certificates", "1")]
+    for version, other in (("1", ""), ("2", "<2")):
+        packages += [pure("left", version, f"right {other}".strip()), pure("right", version, "python >=3.6")]
+    url = make_channel(tmp_path / "lab", packages)
+    found = {
+        solved(spec_of(text_of(*asked, channels=[url])), environ)
+        for asked in (("left", "right"), ("right", "left"), ("right", "left", "right"))
+    }
+    assert len(found) == 1
+
+
 class TestPriority:
     """Two channels; the second has newer versions of what the first has too."""
 
