@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMAT = "pixi.toml"
 DEFAULT = "default"
 _TARGETS = {"linux-64": ("unix", "linux", "linux-64"), "linux-aarch64": ("unix", "linux", "linux-aarch64")}
+_LAST = 1_000_000  # a channel that one package alone names is asked after all others
 _CONDA = ("dependencies", "host-dependencies", "build-dependencies")
 _UNREAD = {
     "tasks": ("the tasks are not carried", "write them into `entrypoint:`, `cmd:` or a script"),
@@ -161,6 +162,8 @@ def _conda(table: Place, found: _Found, comments: Comments) -> None:
     for name, place in table.items():
         text, words = match_spec(name, place)
         found.findings += words
+        if isinstance(place.value, dict) and "channel" in place:
+            found.channels.append((_LAST, place.text("channel"), place.at("channel")))
         if name == "python":
             found.python = _python(place, found)
         elif text:
