@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = (
     *("init", "import", "lock", "plan", "render", "image", "smoke", "preflight", "gpu-audit"),
     *("push", "inspect", "diff", "pull", "reproduce", "save", "load"),
+    "export",
     *("bootstrap", "schema", "doctor"),
 )
 LEAVE_OUT = "hint: leave it out: a container engine builds the image\n"
