@@ -1,7 +1,7 @@
 """py-rattler in a process of its own: a job (JSON) on standard input → an answer (a line of JSON) on output.
 
 Stands alone: it is run as a file, and imports nothing of envbuild's. A process of its own, because py-rattler
-0.28 crashes now and then while an interpreter ends (4 of 25 runs, 2026-11-21), holds 0.7 GB for a large
+0.28 crashes now and then while an interpreter ends (4 of 25 runs, 2026-11-21), holds the records of a large
 channel until then, and reads CA bundle and proxies from its process's variables. Its parent reads the answer
 and ends it. The jobs are made in `solve.py` and `install.py`.
 """
