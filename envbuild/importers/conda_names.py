@@ -57,10 +57,13 @@ def package_file(url: str) -> PackageFile | None:
 
 
 def channel_of(url: str) -> str:
-    """The channel at `url` as a spec names it: `conda-forge`, or an address without credentials."""
+    """The channel of `url`, its own address or a file's, as a spec names it: `conda-forge`, or an address
+    without credentials."""
     if "://" not in url:
         return url.rstrip("/")
     plain = _TOKEN.sub("", without_login(url.split("#")[0]))
+    if plain.lower().endswith(_ENDINGS):
+        plain = plain.rpartition("/")[0]
     plain = _SUBDIR.sub("", plain).rstrip("/")
     try:
         parts = urlsplit(plain)
