@@ -3,12 +3,15 @@
 # ruff: noqa: E501  exact messages, a line each
 
 import importlib.util
+import io
+import tarfile
 import time
 from dataclasses import replace
 
 import pytest
 from support.conda import Package, make_channel
 from support.conda_packages import PACKAGES
+from support.index import Index
 
 from envbuild.conda.model import CondaRecord
 from envbuild.errors import LockError, Unsolvable, UsageError
@@ -122,6 +125,48 @@ def test_pip_takes_what_conda_brings_and_never_replaces_it(lab):
 def test_local_versions_of_conda_do_not_break_exact_wishes(lab):
     lab.index.add("exact", "1.0", requires=["numpy==2.1.0", "numpy<=2.1.0", "torch~=2.4.0"])
     assert names(lab.lock(f"{TORCH}pip: {{packages: [exact]}}\n")) == {"exact": "1.0"}
+
+
+def test_further_indexes_bring_nothing_that_conda_has(lab):
+    other = Index()
+    try:
+        other.add("torch", "2.6.0", requires=["cublas"])
+        other.add("numpy", "2.2.0")
+        other.add("extra", "1.0", requires=["torch", "numpy"])
+        text = f"{TORCH}pip: {{packages: [transformers, extra], extra_index_urls: [{other.url}]}}\n"
+        assert names(lab.lock(text)) == {"extra": "1.0", "transformers": "4.0", "tokenizers": "1.0"}
+    finally:
+        other.close()
+
+
+BACKEND = """\
+import pathlib, numpy
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    assert numpy.__version__ == "2.1.0", numpy.__version__
+    info = pathlib.Path(folder, "built-1.0.dist-info")
+    info.mkdir()
+    info.joinpath("METADATA").write_text("Metadata-Version: 2.1\\nName: built\\nVersion: 1.0\\nRequires-Dist: numpy\\n")
+    info.joinpath("WHEEL").write_text("Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    return info.name
+"""
+
+
+def test_sources_are_built_with_a_real_numpy_and_not_with_a_stub(lab):
+    parts = {
+        "pyproject.toml": '[build-system]\nrequires = ["numpy"]\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "PKG-INFO": "Metadata-Version: 2.1\nName: built\nVersion: 1.0\nDynamic: Requires-Dist\n",
+        "backend.py": BACKEND,
+    }
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as archive:
+        for name, text in parts.items():
+            member = tarfile.TarInfo(f"built-1.0/{name}")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+    del lab.index.files["numpy-2.2.0-py3-none-any.whl"]  # else the newest is taken anyway
+    lab.index.files["built-1.0.tar.gz"] = raw.getvalue()
+    lock = lab.lock(f"{TORCH}pip: {{packages: [built]}}\n")
+    assert [(package.name, package.from_source) for package in lock.packages] == [("built", True)]
 
 
 def test_a_wish_that_refuses_condas_release(lab):
