@@ -78,10 +78,6 @@ def _own(own: Place, path: Path) -> Draft:
     keep = f"it is the lock of this spec: as pylock.{name}.toml beside it, it keeps every version"
     if path.name != f"pylock.{name}.toml":
         findings.append(own.finding("note", keep))
-    for key, option in (("flavour", "cuda.flavour"), ("os", "cuda.os")):
-        if key in cuda:
-            what = f"{option} is {shown(cuda.text(key))}, which an import does not write"
-            findings.append(cuda.at(key).finding("left", what, f"add `{option}: {cuda.text(key)}`"))
     if "accept" in inputs:
         what = f"the rules that it accepts are not written: {', '.join(inputs.texts('accept'))}"
         findings.append(inputs.at("accept").finding("left", what, "add them under `accept:`"))
@@ -91,6 +87,8 @@ def _own(own: Place, path: Path) -> Draft:
         python=inputs.text("python"),
         base=inputs.text("base"),
         cuda=cuda.text("version"),
+        cuda_flavour=cuda.text("flavour"),
+        cuda_os=cuda.text("os"),
         cudnn=cudnn,
         targets=inputs.texts("targets"),
         apt=_entries(inputs.every("apt")),
