@@ -63,7 +63,7 @@ class Draft:
     format     which importer made it (`environment.yml`), for people
     head       comment lines at the top of the source
     python     X.Y or X.Y.Z, or a range as the source says it (`>=3.10,<3.13`, `^3.11`): `finish` chooses
-    cuda       X.Y; `cuda_flavour` base, runtime or devel, `cuda_os` as in ubuntu22.04, where the source says so
+    cuda       X.Y; `cuda_flavour` base, runtime or devel, `cuda_os` as ubuntu22.04, where the source says so
     conda      MatchSpecs; `channels` in order, the most important first
     pip        PEP 508 requirements
     env        (name, value) pairs
