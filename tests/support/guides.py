@@ -39,6 +39,11 @@ def typed(text: str) -> list[str]:
     return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
+def file(text: str) -> str:
+    """The first YAML block: a file that somebody has."""
+    return re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
+
+
 def jobs(text: str, tool: str) -> dict[str, list[str]]:
     """Daily job → what somebody who works with `tool` types for it; [] where the page has words only."""
     found = {}
@@ -140,7 +145,9 @@ def python_with(version: str) -> Path | None:
     return None
 
 
-def standin_files(name: str, folder: str = "") -> dict[str, str]:
+def standin_files(name: str, version: str, folder: str = "") -> dict[str, str]:
     """The files of a stand-in for numpy or torch that passes envbuild's checks of it, below `folder`."""
     own = {f"{name}/__init__.py": f"{name}.py", "machine.py": "machine.py"}
-    return {f"{folder}{path}": (FRAMEWORKS / file).read_text() for path, file in own.items()}
+    found = {f"{folder}{path}": (FRAMEWORKS / file).read_text() for path, file in own.items()}
+    found[f"{folder}{name}/__init__.py"] += f"\n__version__ = {version!r}\n"
+    return found

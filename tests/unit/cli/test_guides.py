@@ -27,6 +27,10 @@ UNIT, ENGINE = "tests/unit/cli/test_guides.py", "tests/engine/test_guides.py"
 TYPED_IN = {
     "A venv, and pip freeze": f"{UNIT}::test_a_venv_and_pip_freeze",
     "A project of uv": f"{UNIT}::test_a_project_of_uv",
+    "conda's guide: a data-science environment": f"{ENGINE}::test_a_data_science_environment",
+    "conda env export, and conda env create -f": f"{ENGINE}::test_export_and_create",
+    "PyTorch from conda, more from pip": f"{ENGINE}::test_pytorch_and_pip",
+    "An old one: Python 3.6 and TensorFlow 2.1": f"{ENGINE}::test_an_old_one",
 }
 """Section with a console block → the test that types it."""
 
