@@ -107,6 +107,31 @@ def test_owners_as_a_script(installed: Path) -> None:
     assert [json.loads(line)["name"] for line in ran.stdout.splitlines()] == ["cuda-thing", "plain-thing"]
 
 
+def test_owners_by_condas_records(installed: Path) -> None:
+    """A library of a Python distribution stays that distribution's."""
+    site = "lib/python3.11/site-packages"
+    meta = installed / "conda-meta"
+    meta.mkdir()
+    rows = {
+        "libtorch": ["lib/libtorch_cuda.so", "lib/libx.so.1.2", "include/torch.h"],
+        "thing": [f"{site}/cuda_thing/lib/libthing.so.12"],
+    }
+    for name, files in rows.items():
+        (meta / f"{name}-2.4-0.json").write_text(json.dumps({"name": name, "version": "2.4", "files": files}))
+    for name, text in {"a": "[]", "b": "{", "c": '{"name": "c", "version": "1", "files": [5]}'}.items():
+        (meta / f"{name}.json").write_text(text)
+    (meta / "history").write_text("")
+    found = list(find_owners([str(installed)]))
+    assert found[:2] == [
+        Owner("libtorch", "2.4", (f"{installed}/lib/libtorch_cuda.so", f"{installed}/lib/libx.so.1.2")),
+        Owner("thing", "2.4", (f"{installed}/{site}/cuda_thing/lib/libthing.so.12",)),
+    ]
+    assert [owner.name for owner in found[2:]] == ["cuda-thing", "plain-thing"]
+    owned = owners.by_file(found)
+    assert owned[f"{installed}/{site}/cuda_thing/lib/libthing.so.12"].name == "cuda-thing"
+    assert owned[f"{installed}/lib/libtorch_cuda.so"].name == "libtorch"
+
+
 def test_a_broken_record_owns_nothing(installed: Path) -> None:
     record = installed / "lib/python3.11/site-packages/cuda_thing-1.2.dist-info/RECORD"
     record.write_bytes(b'"' + b"x.so," * 100_000)
