@@ -25,8 +25,11 @@ from support.index import Index
 from support.need import missing
 from support.place import write_config
 
+from envbuild.conda.install import install_conda
 from envbuild.engine.engine import Engine
 from envbuild.engine.model import BuildRequest
+from envbuild.lock.pylock import read_lock
+from envbuild.site.model import Site
 
 TORCH = (
     compiled("pytorch", "2.4.1", "3.11", "cuda-version >=12.0,<13", "__cuda", "numpy", dist="torch",
@@ -251,6 +254,36 @@ def test_export_and_create(
     assert first["jupyter"] == "1.0.0 pyhd8ed1ab_0"
     locks = (typist.folder.parent / folder / "pylock.dl.toml" for folder in ("exact", "today"))
     assert [conda_of(lock) for lock in locks] == [first, first | {"jupyter": "1.1.1 pyhd8ed1ab_0"}]
+
+
+def test_an_installed_environment(typist: Typist, conda_site: dict[str, Any], python_base: str) -> None:
+    """Installed by py-rattler out of the channels, with the history that conda would have written."""
+    home = Path(typist.environ["HOME"])
+    write_config(home, conda_site)
+    spec = typist.folder / "spec.yml"
+    spec.write_text("name: dl\npython: 3.11\nconda: {packages: [numpy, tqdm=4.66.4]}\n")
+    stand_on(spec, python_base)
+    typist("envbuild lock")
+    path = typist.folder / "pylock.dl.toml"
+    lock = read_lock(path)
+    assert lock
+    prefix = home / "miniconda3/envs/dl"
+    prefix.parent.mkdir(parents=True)
+    site = Site(conda_mirrors=conda_site["conda_mirrors"])
+    install_conda(lock.conda, prefix, site=site, platform=lock.platform, environ={}, prefix=str(prefix))
+    wished = "# update specs: ['python=3.11', 'numpy', 'tqdm=4.66.4']\n"
+    (prefix / "conda-meta/history").write_text(f"==> 2024-08-01 10:00:00 <==\n{wished}")
+    for each in (spec, path):
+        each.unlink()
+    for line in typed(sections(TEXT)["A conda environment that is installed"]):
+        typist(line)
+        if line.startswith("envbuild import "):
+            found = yaml.load(spec.read_text(), Loader=yaml.BaseLoader)
+            stand_on(spec, python_base)
+    first = {row.name: f"{row.version} {row.build}" for row in lock.conda}
+    assert (found["name"], found["python"]) == ("dl", "3.11")
+    assert found["conda"]["packages"] == ["numpy==2.1.0", "tqdm==4.66.4"]
+    assert conda_of(path) == first
 
 
 def test_pytorch_and_pip(typist: Typist, conda_site: dict[str, Any], way: str, python_base: str) -> None:

@@ -29,6 +29,7 @@ TYPED_IN = {
     "A project of uv": f"{UNIT}::test_a_project_of_uv",
     "conda's guide: a data-science environment": f"{ENGINE}::test_a_data_science_environment",
     "conda env export, and conda env create -f": f"{ENGINE}::test_export_and_create",
+    "A conda environment that is installed": f"{ENGINE}::test_an_installed_environment",
     "PyTorch from conda, more from pip": f"{ENGINE}::test_pytorch_and_pip",
     "An old one: Python 3.6 and TensorFlow 2.1": f"{ENGINE}::test_an_old_one",
 }
