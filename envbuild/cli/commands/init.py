@@ -123,7 +123,7 @@ def defaults_taken(wishes: Wishes, usual_name: str) -> str:
         taken.append("no CUDA")
     if wishes.apt is None:
         taken.append("no Debian packages")
-    if wishes.pip is None:
+    if wishes.pip is None and not wishes.conda:
         taken.append("no Python packages")
     return ", ".join(taken)
 

@@ -211,6 +211,19 @@ def test_init_in_this_folder(envbuild: Shell) -> None:
     assert envbuild("init", "--force", "-q") == ("", "")
 
 
+def test_init_with_conda(envbuild: Shell) -> None:
+    _, err = envbuild("init", "--name", "dl", "--conda", "numpy=2", "--conda", "pytorch", "--channel", "lab")
+    assert err == "taken as default: Python 3.11, no CUDA, no Debian packages\n"
+    text = (envbuild.folder / "spec.yml").read_text()
+    assert "conda:\n  channels:\n    - lab\n  packages:\n    - numpy=2\n    - pytorch\n" in text
+    _, err = envbuild("init", "--force", "-q", "--conda", "https://u:secret@h/x-1-0.conda", code=2)
+    assert err == (
+        "error: conda.packages[0]: the address of a package file is no MatchSpec\n"
+        "hint: write x=1=0, and name its channel under `conda.channels`\n"
+    )
+    assert (envbuild.folder / "spec.yml").read_text() == text
+
+
 def test_init_overwrites_nothing(envbuild: Shell) -> None:
     spec = envbuild.folder / "spec.yml"
     spec.write_text("mine")
