@@ -235,14 +235,17 @@ def test_export_and_create(
         typist(line)
         if line == "cd dl":
             stand_on(typist.folder / "spec.yml", python_base)
-    told = {}
+    told: dict[str, str] = {}
+    wished: dict[str, list[str]] = {}
     for line in typed(sections(TEXT)["conda env export, and conda env create -f"]):
         if line == "envbuild lock ../exact/spec.yml":  # and the world goes on
             newer = pure("jupyter", "1.1.1", "python >=3.6", "notebook", "ipykernel", "jupyterlab")
             offer(channels.folder / "conda-forge", newer)
         told[line] = typist(line)
         if line.startswith("envbuild import "):
-            stand_on(typist.folder / line.rpartition(" ")[2], python_base)
+            spec = typist.folder / line.rpartition(" ")[2]
+            stand_on(spec, python_base)
+            wished[spec.parent.name] = yaml.safe_load(spec.read_text())["conda"]["packages"]
     exported = yaml.safe_load((typist.folder / "environment.yml").read_text())
     first = conda_of(typist.folder / "pylock.dl.toml")
     rows = (entry.split("=") for entry in exported["dependencies"])
@@ -252,8 +255,11 @@ def test_export_and_create(
     *_, last = told.values()
     assert "equivalent: they hold the same packages and files\n" in last
     assert first["jupyter"] == "1.0.0 pyhd8ed1ab_0"
-    locks = (typist.folder.parent / folder / "pylock.dl.toml" for folder in ("exact", "today"))
-    assert [conda_of(lock) for lock in locks] == [first, first | {"jupyter": "1.1.1 pyhd8ed1ab_0"}]
+    assert "numpy==2.1.0" in wished["exact"]
+    assert wished["today"] == ["numpy", "pandas", "matplotlib", "jupyter"]
+    assert "numpy=2.1.0=py311_0" in wished["builds"]
+    found = {name: conda_of(typist.folder.parent / name / "pylock.dl.toml") for name in wished}
+    assert found == {"exact": first, "today": first | {"jupyter": "1.1.1 pyhd8ed1ab_0"}, "builds": first}
 
 
 def test_an_installed_environment(typist: Typist, conda_site: dict[str, Any], python_base: str) -> None:
