@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envbuild.conda.source import CondaSource
+    from envbuild.engine import conda
     from envbuild.engine.engine import Engine
     from envbuild.engine.model import BuiltImage
     from envbuild.lock.model import Lock
@@ -116,14 +117,29 @@ def _watched(locked: Locked) -> tuple[str, ...]:
 
 
 def conda_source(request: Request, planned: Planned, *, share: bool) -> CondaSource:
-    """Where a build takes conda packages from, if it has any. Raises SiteError, LockError."""
+    """Where a build takes conda packages from, if it has any."""
     from envbuild.conda.source import CondaSource
 
     if not planned.plan.explicit:
         return CondaSource()
+    from envbuild.engine.conda import conda_source as found
+
+    return found(_conda_wanted(request, planned), share=share)
+
+
+def have_conda(request: Request, rendered: Rendered) -> Rendered:
+    """Have what the context takes of conda packages from this machine. Raises SiteError, LockError."""
+    if rendered.planned.plan.explicit:
+        from envbuild.engine import conda
+
+        conda.have_conda(_conda_wanted(request, rendered.planned), rendered.context.conda)
+    return rendered
+
+
+def _conda_wanted(request: Request, planned: Planned) -> conda.Wanted:
     from envbuild.engine import conda
 
-    wanted = conda.Wanted(
+    return conda.Wanted(
         plan=planned.plan,
         lock=planned.locked.lock,
         folder=planned.locked.spec.source.folder,
@@ -132,7 +148,6 @@ def conda_source(request: Request, planned: Planned, *, share: bool) -> CondaSou
         connect=request.connect,
         sink=request.sink,
     )
-    return conda.conda_source(wanted, share=share)
 
 
 def build_image(request: Request, rendered: Rendered, options: ImageOptions) -> BuiltImage:
@@ -142,7 +157,7 @@ def build_image(request: Request, rendered: Rendered, options: ImageOptions) -> 
     from envbuild.engine.prepare import build_request, ensure_base, ensure_micromamba
     from envbuild.lock.reasons import not_installed
 
-    locked = rendered.planned.locked
+    locked = have_conda(request, rendered).planned.locked
     engine = request.connect()
     ensure_cache(options.cache, engine.info)
     base = ensure_base(engine, locked.lock.base, request.platform, locked.path.name, request.sink)

@@ -85,7 +85,7 @@ def write(request: Request, options: LockOptions, folder: Path, *, share: bool =
     from envbuild.lock.uv import find_uv
     from envbuild.render.write import write_context
 
-    rendered = render(request, options, share=share)
+    rendered = made.have_conda(request, render(request, options, share=share))
     write_context(rendered.context, folder, Path(find_uv()) if rendered.context.needs_uv else None)
     made.offer_base(request, rendered.planned.locked)
     return rendered

@@ -6,8 +6,10 @@ into the plan's groups, and kept in the cache folder by what it was made from. R
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from envbuild.site.model import Site
 
 STEP = "conda:stage"
+KEPT = 4
+"""How many staged environments stay in the cache folder."""
+
 _SECONDS = 30
 _SCRIPT = "scripts/conda.py"
 
@@ -68,8 +73,27 @@ def conda_source(wanted: Wanted, *, share: bool = False) -> CondaSource:
     packages = local_packages(wanted.lock.conda, wanted.folder)
     if way == "image":
         return CondaSource(packages=packages)
-    binary = check_micromamba(Path(way), wanted.platform)
-    return CondaSource(how="binary", binary=binary, packages=packages)
+    return CondaSource(how="binary", binary=Path(way), packages=packages)
+
+
+def have_conda(wanted: Wanted, source: CondaSource) -> None:
+    """Have all that `source` names of this machine: a context that is only looked at does without.
+
+    Raises SiteError for a binary that does not do, LockError for packages that are gone or not installable.
+    """
+    if not wanted.plan.explicit:
+        return
+    if source.binary:
+        check_micromamba(source.binary, wanted.platform)
+    for record in wanted.lock.conda:
+        path = source.packages.get(record.file)
+        if path and not path.is_file():
+            raise LockError(
+                f"{record.exact}: {path}: the package that the lock names is not there",
+                hint="put it back, or renew the lock: envbuild lock --upgrade",
+            )
+    if not all(path.is_file() for path in source.groups.values()):
+        _stage_aloud(wanted, next(iter(source.groups.values())).parent)
 
 
 def _found(wanted: Wanted) -> str:
@@ -110,46 +134,48 @@ def check_micromamba(binary: Path, platform: str) -> Path:
 
 
 def local_packages(records: Iterable[CondaRecord], folder: Path) -> dict[str, Path]:
-    """File name → file, of packages in channels on this machine. `./` begins at `folder`, the spec's.
-
-    Raises LockError for one that is gone.
-    """
+    """File name → file, of packages in channels on this machine. `./` begins at `folder`, the spec's."""
     found = {}
     for record in records:
         if record.url.startswith("file:"):
-            path = Path(unquote(urlsplit(record.url).path))
+            found[record.file] = Path(unquote(urlsplit(record.url).path))
         elif record.url.startswith("./"):
-            path = folder / unquote(record.url)
-        else:
-            continue
-        if not path.is_file():
-            raise LockError(
-                f"{record.exact}: {path}: the package that the lock names is not there",
-                hint="put it back, or renew the lock: envbuild lock --upgrade",
-            )
-        found[record.file] = path
+            found[record.file] = folder / unquote(record.url)
     return found
 
 
 def _staged(wanted: Wanted) -> CondaSource:
-    plan = wanted.plan
-    script = find_templates() / _SCRIPT
-    made_by = hashlib.sha256(script.read_bytes()).hexdigest()
-    digest = hashlib.sha256(f"{staged_digest(plan)}\0{made_by}".encode()).hexdigest()
-    folder = cache_folder() / "conda" / "staged" / digest[:32]
-    groups = {name: folder / f"{name}.tar" for name in conda_folders(plan)}
-    if not all(path.is_file() for path in groups.values()):
-        begun = time.monotonic()
-        wanted.sink(StepStarted(id=STEP, stage="build", name="conda packages, by py-rattler"))
-        try:
-            _stage(wanted, folder, script)
-        except BaseException as error:
-            reason = str(error) or "stopped"
-            wanted.sink(StepFailed(id=STEP, seconds=time.monotonic() - begun, reason=reason.splitlines()[0]))
-            raise
-        count = len(wanted.lock.conda)
-        wanted.sink(StepDone(id=STEP, seconds=time.monotonic() - begun, detail=f"{count} packages"))
+    made_by = hashlib.sha256((find_templates() / _SCRIPT).read_bytes()).hexdigest()
+    digest = hashlib.sha256(f"{staged_digest(wanted.plan)}\0{made_by}".encode()).hexdigest()
+    folder = _room() / digest[:32]
+    groups = {name: folder / f"{name}.tar" for name in conda_folders(wanted.plan)}
     return CondaSource(how="staged", groups=groups)
+
+
+def _room() -> Path:
+    return cache_folder() / "conda" / "staged"
+
+
+def _stage_aloud(wanted: Wanted, folder: Path) -> None:
+    begun = time.monotonic()
+    wanted.sink(StepStarted(id=STEP, stage="build", name="conda packages, by py-rattler"))
+    try:
+        _stage(wanted, folder, find_templates() / _SCRIPT)
+    except BaseException as error:
+        reason = (str(error) or "stopped").splitlines()[0]
+        wanted.sink(StepFailed(id=STEP, seconds=time.monotonic() - begun, reason=reason))
+        raise
+    count = f"{len(wanted.lock.conda)} packages"
+    wanted.sink(StepDone(id=STEP, seconds=time.monotonic() - begun, detail=count))
+    _forget_old()
+
+
+def _forget_old() -> None:
+    """Keep the environments that were staged last: each may have gigabytes."""
+    with contextlib.suppress(OSError):  # another run may tidy up at the same time
+        kept = [path for path in _room().iterdir() if not path.name.startswith(".")]
+        for path in sorted(kept, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _stage(wanted: Wanted, folder: Path, script: Path) -> None:

@@ -44,15 +44,17 @@ def conda_files(plan: Plan, source: CondaSource) -> dict[str, bytes]:
 
 
 def conda_copies(plan: Plan, source: CondaSource) -> dict[str, CopySource]:
-    """Files of this machine that the context takes, each with a digest that is the same on every machine."""
+    """Files of this machine that the context takes.
+
+    No digest looks into them: the list of packages, which is in every context's digest, says what they hold.
+    """
     if not plan.explicit:
         return {}
-    digest = staged_digest(plan)
     found = {f"{FOLDER}/{name}.tar": path for name, path in source.groups.items()}
     found |= {f"{FOLDER}/pkgs/{name}": path for name, path in source.packages.items()}
     if source.binary:
         found[BINARY] = source.binary
-    return {name: CopySource(path=path, digest=digest, folder=False) for name, path in found.items()}
+    return {name: CopySource(path=path, digest="", folder=False) for name, path in found.items()}
 
 
 def staged_digest(plan: Plan) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envbuild.conda.source import CondaSource
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -43,6 +45,7 @@ class BuildContext:
     steps       from Dockerfile lines back to the spec
     digest      over everything that changes the image (user's files by content)
     conda_image what the build argument ENVBUILD_MICROMAMBA stands for unless given, "" without such a stage
+    conda       where conda packages come from; what it names of this machine need not be there yet
     needs_uv    whether the context must also hold the uv binary for `platform`, as `uv`
     """
 
@@ -54,3 +57,4 @@ class BuildContext:
     platform: str
     needs_uv: bool = False
     conda_image: str = ""
+    conda: CondaSource = field(default_factory=CondaSource)

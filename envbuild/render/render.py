@@ -90,24 +90,25 @@ def render(
 
     Raises SpecError for a value that no Dockerfile can carry.
     """
-    copies = {**copies, **conda_copies(plan, conda)}
-    writer = _Writer(plan, templates, copies, line_of, conda)
-    blocks = [writer.head(), writer.uv(uv_image), *writer.conda()]
-    blocks += [writer.block(layer) for layer in plan.layers]
-    stage = conda_files(plan, conda)
-    files = {**_files(plan), **stage, **_scripts(templates, conda=bool(stage))}
-    digest = _digest(blocks, files, copies, plan.platform)
+    usual = writer = _Writer(plan, templates, copies, line_of, CondaSource())
+    # However conda packages get in, it is the same image: machines differ in what they have to make it with.
+    digest = _digest(usual.blocks(uv_image), usual.files(templates), copies, plan.platform)
+    if plan.explicit and conda != CondaSource():
+        writer = _Writer(plan, templates, copies, line_of, conda)
+    blocks = writer.blocks(uv_image)
     blocks[-1] = writer.block(_labelled(plan, digest))
     text, steps = _joined(blocks)
+    sources = {**copies, **conda_copies(plan, conda)}
     return BuildContext(
         dockerfile=text,
-        files=files,
-        copies={name: copy.path for name, copy in copies.items()},
+        files=writer.files(templates),
+        copies={name: copy.path for name, copy in sources.items()},
         steps=steps,
         digest=digest,
         platform=plan.platform,
         needs_uv=uv_image is None,
         conda_image=writer.micromamba,
+        conda=conda,
     )
 
 
@@ -167,6 +168,16 @@ class _Writer:
         self._folders = dict(zip(map(id, _pip_layers(plan)), _pip_folders(plan), strict=True))
         self._folders |= dict(zip(map(id, conda_layers(plan)), conda_folders(plan), strict=True))
         self.micromamba = conda.image if plan.explicit and conda.how == "image" else ""
+
+    def blocks(self, uv_image: str | None) -> list[_Block]:
+        """The whole Dockerfile."""
+        first = [self.head(), self.uv(uv_image), *self.conda()]
+        return [*first, *(self.block(layer) for layer in self._plan.layers)]
+
+    def files(self, templates: Path) -> dict[str, bytes]:
+        """What envbuild itself puts beside it."""
+        stage = conda_files(self._plan, self._conda)
+        return {**_files(self._plan), **stage, **_scripts(templates, conda=bool(stage))}
 
     def head(self) -> _Block:
         """Comments for the reader, and the ARGs that FROM needs."""

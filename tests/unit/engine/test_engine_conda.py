@@ -1,5 +1,6 @@
 """Where conda packages are taken from: by what the site says, and by what can be had."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -7,11 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from support import planned
 
+from envbuild.conda.model import CondaRecord
 from envbuild.conda.source import MICROMAMBA_IMAGE, CondaSource, version_of
-from envbuild.engine.conda import Wanted, check_micromamba, conda_source, local_packages
+from envbuild.engine.conda import Wanted, check_micromamba, conda_source, have_conda, local_packages
 from envbuild.engine.prepare import build_request, ensure_micromamba
 from envbuild.errors import EngineError, LockError, RegistryError, SiteError
-from envbuild.events import Event, Notice
+from envbuild.events import Event, Notice, StepDone, StepFailed
 from envbuild.render.render import render
 from envbuild.site.model import Site
 
@@ -77,13 +79,13 @@ def test_the_image_where_it_can_be_had(engine: FixedEngine) -> None:
 
 
 def staged_instead(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that were asked to be filled; each gets the tars of this file's plan."""
     made: list[Path] = []
 
     def stage(wish: Wanted, folder: Path, script: Path) -> None:
         folder.mkdir(parents=True)
-        (folder / "01-rest.tar").touch()
-        (folder / "01-large.tar").touch()
-        (folder / "02-rest.tar").touch()
+        for name in ("01-large", "02-rest"):
+            (folder / f"{name}.tar").touch()
         made.append(folder)
 
     monkeypatch.setattr("envbuild.engine.conda._stage", stage)
@@ -100,9 +102,41 @@ def test_py_rattler_where_it_cannot_and_a_word_why(monkeypatch: pytest.MonkeyPat
         text="py-rattler installs the conda packages here, "
         "since micromamba's image cannot be had: no such host",
     )
-    again = conda_source(wanted(FixedEngine(), [], micromamba="rattler"))
-    assert again == source
-    assert len(made) == 1
+    assert conda_source(wanted(FixedEngine(), [], micromamba="rattler")) == source
+    assert made == []  # nothing is installed for a context that is only looked at
+    for _ in range(2):
+        have_conda(wanted(FixedEngine(), events), source)
+    assert made == [source.groups["01-large"].parent]
+    assert isinstance(events[-1], StepDone)
+    assert events[-1].detail == "2 packages"
+
+
+def test_a_staging_that_fails_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stage(wish: Wanted, folder: Path, script: Path) -> None:
+        raise LockError("numpy-2.1.0-0.conda: hash mismatch\nmore")
+
+    monkeypatch.setattr("envbuild.engine.conda._stage", stage)
+    events: list[Event] = []
+    wish = wanted(FixedEngine(), events, micromamba="rattler")
+    for _ in range(2):
+        with pytest.raises(LockError):
+            have_conda(wish, conda_source(wish))
+    reasons = [event.reason for event in events if isinstance(event, StepFailed)]
+    assert reasons == ["numpy-2.1.0-0.conda: hash mismatch"] * 2
+
+
+def test_old_environments_are_forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    staged_instead(monkeypatch)
+    room = tmp_path / "cache" / "envbuild" / "conda" / "staged"
+    for number in range(6):
+        (room / f"old{number}").mkdir(parents=True)
+        os.utime(room / f"old{number}", (number, number))
+    (room / ".part-of-somebody").mkdir()
+    wish = wanted(FixedEngine(), [], micromamba="rattler")
+    source = conda_source(wish)
+    have_conda(wish, source)
+    mine = source.groups["01-large"].parent.name
+    assert {path.name for path in room.iterdir()} == {"old3", "old4", "old5", mine, ".part-of-somebody"}
 
 
 def test_py_rattler_without_any_engine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,8 +172,13 @@ def program(folder: Path, says: str) -> Path:
 
 def test_a_binary_of_the_site(tmp_path: Path) -> None:
     path = program(tmp_path, "echo 2.1.0")
-    source = conda_source(wanted(FixedEngine(), [], micromamba=str(path)))
+    wish = wanted(FixedEngine(), [], micromamba=str(path))
+    source = conda_source(wish)
     assert (source.how, source.binary) == ("binary", path)
+    have_conda(wish, source)
+    path.unlink()
+    with pytest.raises(SiteError):
+        have_conda(wish, source)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +222,13 @@ def test_packages_of_local_channels(tmp_path: Path) -> None:
     far = replace(row, url=(tmp_path / "my channel").as_uri() + "/noarch/a-1.0-0.conda")
     for record in (near, far):
         assert local_packages([record, *RECORDS], tmp_path) == {"a-1.0-0.conda": file}
+    lock = planned.lock(conda=[near, *RECORDS])
+    wish = replace(wanted(FixedEngine(), []), lock=lock, plan=planned.planned(lock_=lock), folder=tmp_path)
+    source = conda_source(wish, share=True)
+    have_conda(wish, source)
     file.unlink()
     with pytest.raises(LockError) as caught:
-        local_packages([near], tmp_path)
+        have_conda(wish, source)
     assert caught.value.message == f"a=1.0=0: {file}: the package that the lock names is not there"
 
 
@@ -209,5 +252,22 @@ def test_an_environment_made_here_has_no_stage_of_micromambas() -> None:
     assert context.conda_image == ""
     assert dict(context.copies) == {"conda/01-large.tar": Path("/x.tar"), "conda/02-rest.tar": Path("/y.tar")}
     assert not {name for name in context.files if "conda" in name}
-    elsewhere = replace(source, groups={name: Path("/elsewhere") for name in groups})
-    assert render(plan, planned.TEMPLATES, copies={}, conda=elsewhere).digest == context.digest
+
+
+def test_contexts_of_all_ways_have_one_digest_and_other_packages_another() -> None:
+    def digest(source: CondaSource, *more: CondaRecord) -> str:
+        plan = planned.planned(lock_=planned.lock(conda=(*RECORDS, *more)))
+        context = render(plan, planned.TEMPLATES, copies={}, conda=source)
+        assert f"dev.envbuild.context={context.digest}\n" in context.dockerfile
+        return context.digest
+
+    ways = (
+        CondaSource(),
+        CondaSource(image="mirror.example/micromamba:2.9"),
+        CondaSource(how="binary", binary=Path("/opt/micromamba")),
+        CondaSource(how="staged", groups={"01-large": Path("/a.tar"), "02-rest": Path("/b.tar")}),
+        CondaSource(how="staged", groups={"01-large": Path("/c.tar"), "02-rest": Path("/d.tar")}),
+        CondaSource(packages={"a-1.0-0.conda": Path("/e")}),
+    )
+    assert len({digest(source) for source in ways}) == 1
+    assert digest(CondaSource(), planned.conda_record("tqdm")) != digest(CondaSource())
