@@ -43,6 +43,9 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
         return
     if isinstance(old, dict) or isinstance(new, dict):
         parts, wishes = _flat(key, old), _flat(key, new)
+        if not parts or not wishes:  # what comes or goes with the whole mapping is no news
+            parts.pop("conda.priority", None)
+            wishes.pop("conda.priority", None)
         for name in dict.fromkeys((*parts, *wishes)):
             yield from _difference(name, parts.get(name), wishes.get(name))
     elif isinstance(old, list) or isinstance(new, list):
@@ -55,10 +58,12 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
 
 
 def _flat(key: str, value: Any) -> dict[str, Any]:
-    """`cuda: {version: 12.8, os: x}` as `cuda` and `cuda.os`: the version is what people mean by cuda."""
+    """`cuda: {version: 12.8, os: x}` as `cuda` and `cuda.os`: the version is what people mean by cuda, and
+    the packages are what they mean by conda.
+    """
     if not isinstance(value, dict):
         return {} if value is None else {key: value}
-    return {key if name == "version" else f"{key}.{name}": part for name, part in value.items()}
+    return {key if name in {"version", "packages"} else f"{key}.{name}": part for name, part in value.items()}
 
 
 def _list_changes(key: str, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:

@@ -16,6 +16,8 @@ from support.index import Index
 from envbuild.conda.model import CondaRecord
 from envbuild.errors import LockError, Unsolvable, UsageError
 from envbuild.events import Notice, StepDone
+from envbuild.gpu.data import needs_from
+from envbuild.images import Ran
 from envbuild.lock.drift import drift
 from envbuild.lock.make import Upgrade
 from envbuild.lock.provided import Provided, provided_by, refuse_others, spoken
@@ -245,16 +247,50 @@ def test_what_changed_is_said_in_condas_words(lab):
     )
     assert drift(spec, lock, "linux/amd64") == (
         "conda.channels: + conda-forge",
-        "conda.packages: numpy=2 -> numpy=1.26",
-        "conda.packages: + scipy",
+        "conda: numpy=2 -> numpy=1.26",
+        "conda: + scipy",
     )
     without = drift(lab.spec("name: x\npython: 3.12\n"), lock, "linux/amd64")
     assert without == (
         "conda.channels: - ./lab",
-        "conda.packages: - numpy=2",
-        "conda.packages: - pytorch",
-        "conda.priority: strict -> none",
+        "conda: - numpy=2",
+        "conda: - pytorch",
     )
+
+
+def test_what_comes_with_conda_is_said_once(lab):
+    lock = lab.lock("name: x\npython: 3.12\n")
+    assert drift(lab.spec(TORCH), lock, "linux/amd64") == (
+        "conda.channels: + ./lab",
+        "conda: + numpy=2",
+        "conda: + pytorch",
+    )
+    lock = lab.lock(TORCH)
+    changed = TORCH.replace("packages", "priority: flexible\n  packages")
+    assert drift(lab.spec(changed), lock, "linux/amd64") == ("conda.priority: strict -> flexible",)
+
+
+def test_arm_has_its_own_packages(lab):
+    arm = [replace(package, subdir="linux-aarch64") for package in PACKAGES if package.subdir == "linux-64"]
+    make_channel(lab.folder / "lab", [*PACKAGES, *arm])
+    lock = lab.lock(f"{HEAD}  packages: [numpy]\n", platform="linux/arm64")
+    assert {record.subdir for record in lock.conda} == {"linux-aarch64", "noarch"}
+    amd = lab.lock(f"{HEAD}  packages: [numpy]\n", previous=lock)
+    assert {record.subdir for record in amd.conda} == {"linux-64", "noarch"}
+
+
+def test_with_cuda_the_least_image_is_taken_and_the_lock_says_what_conda_needs(lab):
+    image = "nvidia/cuda:12.8.1-base-ubuntu24.04"
+    lab.store.remote[image] = lab.store.remote["debian:bookworm-slim"]
+    lab.store.probe = Ran(
+        code=0, stdout="distribution=ubuntu:24.04\nglibc=2.39\napt=yes\n", stderr="", seconds=1
+    )
+    lock = lab.lock(TORCH.replace("conda:", "cuda: 12.8\nconda:"))
+    assert lock.base.reference == image
+    assert "; flavour base: conda brings its own CUDA libraries" in lock.cuda["reasons"]
+    assert conda(lock)["cuda-version"] == "12.8"
+    uses = [(use.component, use.cuda) for use in needs_from(lock.gpu).uses]
+    assert uses == [("the CUDA 12.8.1 image", "12.8.1"), ("pytorch 2.4.0 (conda, CUDA 12.8)", "12.8")]
 
 
 def test_without_py_rattler_it_says_what_to_install(lab, monkeypatch):
