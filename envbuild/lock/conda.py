@@ -40,7 +40,9 @@ def lock_conda(spec: Spec, base: Base, around: Surroundings) -> tuple[CondaRecor
         cuda=spec.cuda.version if spec.cuda else "",
         pins=pins,
     )
-    with around.step("conda", f"{_count(len(spec.conda.packages), 'conda wish', 'conda wishes')}") as note:
+    with around.step(
+        "conda", f"{_count(len(spec.conda.packages), 'conda requirement', 'conda requirements')}"
+    ) as note:
         records = solve_conda(wish, site=around.site, environ=around.environ)
         note.detail = _count(len(records), "conda package", "conda packages")
     if not base.locked.glibc:

@@ -45,7 +45,7 @@ def _short_cuda(value: object) -> object:
 class CondaFile(Section):
     """Packages from conda channels, locked by their URL and sha256, installed by micromamba.
 
-    Python comes from conda too then.
+    Python comes from conda too then, and pip replaces nothing that conda brings.
     """
 
     channels: list[fields.Channel] | None = Field(
