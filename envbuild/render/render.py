@@ -315,7 +315,7 @@ def _files(plan: Plan) -> dict[str, bytes]:
 
 
 def _scripts(templates: Path, *, conda: bool) -> dict[str, bytes]:
-    paths = sorted((templates / "scripts").glob("*.*"))
+    paths = sorted(path for path in (templates / "scripts").iterdir() if path.suffix in {".sh", ".py"})
     return {f"scripts/{path.name}": path.read_bytes() for path in paths if conda or path.stem != "conda"}
 
 

@@ -7,16 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import planned
+from support.conda_builds import STANDIN, conda_lock, differing, inside, packages, records
+from support.conda_builds import build as conda_build
 from support.contexts import Recorder, context
 from support.engines import have_base, own_podman
 from support.processes import DidNotStart, running_commands
 
+from envbuild.conda.source import CondaSource
+from envbuild.engine.conda import Wanted, conda_source, have_conda, local_packages
 from envbuild.engine.connect import connect
 from envbuild.engine.engine import Engine
 from envbuild.engine.model import BuildRequest
 from envbuild.errors import BuildError, GpuUnavailable
 from envbuild.events import Event, Notice, StepLog
 from envbuild.render.model import Step
+from envbuild.render.render import render
+from envbuild.site.model import Site
 
 MIB = 1024**2
 
@@ -140,3 +147,37 @@ def test_a_gpu_is_refused_by_podman_4(podman: Engine) -> None:
     ):
         pass
     assert caught.value.message == f"Podman {podman.info.version} ignores requests for a GPU without a word"
+
+
+def test_conda_packages_by_a_standin_and_by_archives(
+    podman: Engine, network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By buildah the environment is the same, whether a stage's COPY or ADD brings it; py-rattler is real."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    base = "localhost/envbuild-test-python3:1"
+    install = "apt-get update -q && apt-get install -qy --no-install-recommends python3"
+    wanted = BuildRequest(tags=(base,), network="host")
+    podman.build(context(f"FROM debian:bookworm-slim\nRUN {install}\n"), wanted)
+    version = podman.run(base, ["python3", "--version"]).stdout.split()[1]
+    found = records(tmp_path / "channel", packages(version), "./channel")
+    lock = conda_lock(base, version, found)
+    wish = Wanted(
+        plan=planned.planned(lock_=lock),
+        lock=lock,
+        folder=tmp_path,
+        site=Site(micromamba="rattler"),
+        platform="linux/amd64",
+        connect=lambda: podman,
+        sink=lambda event: None,
+    )
+    binary = tmp_path / "micromamba-standin"
+    binary.write_bytes(STANDIN.read_bytes())
+    binary.chmod(0o755)
+    standin = CondaSource(how="binary", binary=binary, packages=local_packages(found, tmp_path))
+    trees = []
+    for source in (standin, conda_source(wish)):
+        have_conda(wish, source)
+        made = render(wish.plan, planned.TEMPLATES, copies={}, conda=source)
+        trees.append(inside(podman, conda_build(podman, made, base).id))
+    differ = {name for name in differing(*trees) if not name.startswith("conda-meta/")}
+    assert differ == {"bin/light"}  # entry points: other white space

@@ -194,6 +194,7 @@ def test_loopback_is_looked_for_in_lists_and_mirrors_too() -> None:
         {
             "ENVBUILD_EXTRA_INDEX_URLS": "https://a/s http://127.0.0.1/s",
             "ENVBUILD_APT_MIRRORS": "http://x/debian=http://localhost/debian",
+            "ENVBUILD_CONDA_MIRRORS": "https://x/forge=http://localhost:8000/forge",
             "HTTPS_PROXY": "127.0.0.1:3128",
         }
     )
@@ -201,6 +202,7 @@ def test_loopback_is_looked_for_in_lists_and_mirrors_too() -> None:
         "HTTPS_PROXY",
         "ENVBUILD_EXTRA_INDEX_URLS",
         "ENVBUILD_APT_MIRRORS",
+        "ENVBUILD_CONDA_MIRRORS",
     ]
 
 
