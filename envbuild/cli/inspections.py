@@ -101,7 +101,7 @@ def main_packages(lock: Lock) -> list[tuple[str, str]]:
     wishes = lock.inputs.get("pip")
     asked = [_normal(wish) for wish in wishes if isinstance(wish, str)] if isinstance(wishes, list) else []
     names = [name for name in dict.fromkeys(asked) if name in versions]
-    conda = [(row.name, row.version) for row in lock.conda if row.requested]
+    conda = [(row.name, row.version) for row in lock.conda if row.requested and row.name != "python"]
     if not names and not conda:
         by_size = sorted(lock.packages, key=lambda package: -(package.size or 0))
         names = [package.name for package in by_size[:_MAIN]]

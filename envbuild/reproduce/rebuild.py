@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envbuild import made, pipeline, subjects
@@ -125,18 +126,19 @@ class _Run:
 
     def _tell_former(self) -> None:
         """Say what changed since the image was made that has the spec's name, if there is one."""
-        former = self._wanted.former
-        if former is None:
+        former, path = self._wanted.former, self._request.spec_path
+        # Of a lock alone the spec is made up, and lies elsewhere: that was said.
+        if former is None or path.parent != Path(self._target).parent:
             return
         original = self._original(former, None) if isinstance(former, tuple) else self._original(None, former)
         if original is None:
             return
         spec, lock = self._locked.spec, self._locked.lock
-        here = contents_of_spec(spec, lock, name=self._target)
+        here = contents_of_spec(spec, lock, name=str(path))
         lines = [change_line(change) for change in diff(subjects.contents_of(original.found), here).changes]
         more = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
         told = "; ".join(lines[:_SHOWN]) + more or "in smoke tests, comments or files of `copy:` only"
-        text = f"{self._target} changed since its image was made, {original.name}: {told}"
+        text = f"{path} changed since its image was made, {original.name}: {told}"
         self._request.sink(Notice(level="warning", text=text))
 
     def _take(self, name: str, image: ImageInfo) -> Reproduced:

@@ -189,9 +189,9 @@ class Shared:
         """The spec, with further lines since."""
         (self.who.folder / "spec.yml").write_text(self.image.spec + more)
 
-    def reproduce(self, *arguments: str, **more: Any) -> tuple[list[str], str]:
+    def reproduce(self, target: str = "spec.yml", **more: Any) -> tuple[list[str], str]:
         """Warnings, and all that was said; the build has no base to stand on and ends with 7."""
-        _, err = self.who("reproduce", "spec.yml", "--no-smoke", *arguments, **more)
+        _, err = self.who("reproduce", target, "--no-smoke", **more)
         lines = [line.removeprefix("warning: ") for line in err.splitlines() if line.startswith("warning: ")]
         return lines, err
 
@@ -211,11 +211,20 @@ def test_what_changed_since_the_engine_s_image_was_made(
     shared = Shared(colleague, f"envbuild-test-{uuid.uuid4().hex[:12]}")
     with connect(second.url, {"HOME": colleague.environ["XDG_CONFIG_HOME"]}) as other:
         shared.image.build(other, shared.name)
-    assert shared.reproduce("-q")[0] == []
+    assert shared.reproduce()[0] == []
     shared.write(more)
-    warnings, _ = shared.reproduce(code=7)
     begin = f"spec.yml changed since its image was made, {shared.name} as the engine had it: "
-    assert warnings == [begin + told]
+    for target in ("spec.yml", "pylock.env.toml"):
+        assert shared.reproduce(target, code=7)[0] == [begin + told]
+
+
+def test_of_a_lock_alone_nothing_is_said_to_have_changed(colleague: CommandLine, second: Second) -> None:
+    shared = Shared(colleague, "env")
+    with connect(second.url, {"HOME": colleague.environ["XDG_CONFIG_HOME"]}) as other:
+        shared.image.build(other, shared.name)
+    (colleague.folder / "spec.yml").unlink()
+    (warning,) = shared.reproduce("pylock.env.toml", code=7)[0]
+    assert warning.startswith("no spec lies beside pylock.env.toml: ")
 
 
 def test_what_changed_since_the_registry_s_image_was_made(
