@@ -31,11 +31,22 @@ def judge(seen: Observations) -> Diagnosis:
             *_base(seen),
             *_certificates(seen),
             *_proxies(seen.site),
+            *_conda(seen.site),
             *_mmdebstrap(seen),
             *gpu_findings(seen.gpu, seen.engine),
             *(Finding(subject="site", level="warning", what=note) for note in seen.site.notes),
         )
     )
+
+
+def _conda(site: Site) -> Iterator[Finding]:
+    """What the site says of conda; nothing where it says nothing."""
+    for old, new in sorted(site.conda_mirrors.items()):
+        where = site.origins.get("conda_mirrors", "the site config")
+        what = f"{old} is asked at {redact_url(new)} (from {where})"
+        yield Finding(subject="conda mirror", level="ok", what=what)
+    if origin := site.origins.get("micromamba"):
+        yield Finding(subject="micromamba", level="ok", what=f"{site.micromamba} (from {origin})")
 
 
 def _engine(engine: EngineInfo | Trouble) -> Iterator[Finding]:

@@ -140,3 +140,26 @@ def test_troubles_are_problems() -> None:
     for subject in ("uv", "package index", "CA bundle"):
         assert about(diagnosis, subject).level == "problem"
         assert about(diagnosis, subject).todo
+
+
+def test_mirrors_of_conda_channels_are_shown_without_credentials() -> None:
+    site = Site(
+        conda_mirrors={
+            "https://conda.example/forge": "https://me:pw@mirror.lab/forge",
+            "https://conda.example/lab": "https://conda.example/t/tok-1/lab",
+        },
+        micromamba="rattler",
+        origins={"conda_mirrors": "config.yml:3", "micromamba": "ENVBUILD_MICROMAMBA"},
+    )
+    told = [(finding.subject, finding.what) for finding in judge(replace(WELL, site=site)).findings]
+    assert [pair for pair in told if pair[0] in {"conda mirror", "micromamba"}] == [
+        (
+            "conda mirror",
+            "https://conda.example/forge is asked at https://***@mirror.lab/forge (from config.yml:3)",
+        ),
+        (
+            "conda mirror",
+            "https://conda.example/lab is asked at https://conda.example/t/***/lab (from config.yml:3)",
+        ),
+        ("micromamba", "rattler (from ENVBUILD_MICROMAMBA)"),
+    ]
