@@ -22,7 +22,7 @@ from support.conda_packages import pure, python
 
 STANDIN = Path(__file__).with_name("micromamba_standin.py")
 """Not micromamba: see there."""
-SIZES = {"libcublas": 400 * MB, "pytorch": 120 * MB, "numpy": 8 * MB}
+SIZES = {"libcublas": 400 * MB, "libtorch": 120 * MB, "arrays": 8 * MB}
 """What the locks say of packages that are tiny in truth, so that they come into groups of their own."""
 
 
@@ -36,8 +36,8 @@ def packages(version: str, light: str = "1.0") -> tuple[Package, ...]:
         "include/cublas/cublas.h": b"/* cublas */\n",
     }
     torch: dict[str, bytes | str] = {
-        f"{site}/torch/__init__.py": b"from torch.lib import heavy\n",
-        f"{site}/torch/lib.py": b"heavy = True\n",
+        f"{site}/heavily/__init__.py": b"from heavily.lib import heavy\n",
+        f"{site}/heavily/lib.py": b"heavy = True\n",
         "share/cmake/Torch.cmake": f"set(PREFIX {PLACEHOLDER})\n".encode(),
     }
     lightly: dict[str, bytes | str] = {
@@ -49,10 +49,10 @@ def packages(version: str, light: str = "1.0") -> tuple[Package, ...]:
     return (
         python(version),
         Package(name="libcublas", version="12.4.5.8", files=cublas),
-        Package(name="pytorch", version="2.4.0", depends=("python", "libcublas"), files=torch),
-        pure("numpy", "2.1.0"),
+        Package(name="libtorch", version="2.4.0", depends=("libcublas",), files=torch),
+        pure("arrays", "2.1.0"),
         Package(
-            name="light", version=light, build="pyh0_0", noarch="python", depends=("python", "numpy"),
+            name="light", version=light, build="pyh0_0", noarch="python", depends=("python", "arrays"),
             files=lightly, executable=("share/light/tool.sh",), entry_points=("light = light:main",),
         ),
     )  # fmt: skip

@@ -79,8 +79,8 @@ def test_a_good_list(micromamba: list[str], tmp_path: Path) -> None:
         "conda-meta/history",
     } <= set(found)
     assert (room.prefix / "share/light/tool.sh").read_text() == f"#!/bin/sh\necho {room.prefix}\n"
-    groups = ("libcublas-12.4.5.8-0", "pytorch-2.4.0-0", "light-1.0-pyh0_0")
-    more = ("numpy-2.1.0-pyhd8ed1ab_0", "python-3.11.9-h3110_0_cpython")
+    groups = ("libcublas-12.4.5.8-0", "libtorch-2.4.0-0", "light-1.0-pyh0_0")
+    more = ("arrays-2.1.0-pyhd8ed1ab_0", "python-3.11.9-h3110_0_cpython")
     (tmp_path / "groups.txt").write_text("".join(f"01-all {name}\n" for name in (*groups, *more)))
     command = [sys.executable, str(TEMPLATES / "scripts" / "conda.py"), str(room.prefix)]
     command += ["--list", str(room.list), "--groups", str(tmp_path / "groups.txt")]

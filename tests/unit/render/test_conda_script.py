@@ -22,9 +22,9 @@ SCRIPT = TEMPLATES / "scripts" / "conda.py"
 MADE, KEPT = 315619200, 1_700_000_000
 GROUPS = (
     ("01-cuda", "libcublas-12.4.5.8-0"),
-    ("02-framework", "pytorch-2.4.0-0"),
+    ("02-framework", "libtorch-2.4.0-0"),
     ("03-rest", "light-1.0-pyh0_0"),
-    ("03-rest", "numpy-2.1.0-pyhd8ed1ab_0"),
+    ("03-rest", "arrays-2.1.0-pyhd8ed1ab_0"),
     ("03-rest", "python-3.11.9-h3110_0_cpython"),
 )
 
