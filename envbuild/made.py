@@ -26,6 +26,7 @@ from envbuild.outcomes import ImageOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from envbuild.conda.source import CondaSource
     from envbuild.engine import conda
@@ -36,8 +37,32 @@ if TYPE_CHECKING:
     from envbuild.smoke.model import Check, SmokeReport
     from envbuild.spec.model import Spec
 
+_MOST_MOVED = 12
+"""Versions that are told of one by one when a lock was made on the way; `envbuild lock` tells all."""
 FAILED_TAG = "failed"
 """The tag of an image that failed its smoke tests, instead of its own ones: so it can be looked into."""
+
+
+def alone(request: Request) -> AbstractContextManager[None]:
+    """Hold the only seat for work on the spec, and say so while somebody else has it."""
+    busy = Notice(level="info", text="another envbuild works on this spec; waiting for it")
+    return state.alone(request.spec_path, on_wait=lambda: request.sink(busy))
+
+
+def told(request: Request, locked: Locked) -> Locked:
+    """`locked`, after saying why its lock was made anew, and what moved with it."""
+    from envbuild.lock.moved import moved
+
+    name = locked.path.name
+    if locked.changes:
+        text = f"{name}: made anew, for the spec has changed: {'; '.join(locked.changes)}"
+        request.sink(Notice(level="info", text=text))
+    lines = moved(locked.previous, locked.lock)
+    for line in lines[:_MOST_MOVED]:
+        request.sink(Notice(level="info", text=f"{name}: {line}"))
+    if more := len(lines[_MOST_MOVED:]):
+        request.sink(Notice(level="info", text=f"{name}: and {more} versions more"))
+    return locked
 
 
 def recall_image(request: Request, *, smoke: bool, gpu: bool) -> state.Memory | None:

@@ -64,13 +64,17 @@ class ImageOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """A spec with its lock: `changes` made the old one stale, `written` says whether it was made anew."""
+    """A spec with its lock: `changes` made the old one stale, `written` says whether it was made anew.
+
+    previous  the lock before, where there was one and another was made
+    """
 
     spec: Spec
     lock: Lock
     path: Path
     changes: tuple[str, ...]
-    written: bool
+    written: bool = True
+    previous: Lock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

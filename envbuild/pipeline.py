@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envbuild import __version__
-from envbuild.events import Notice
 from envbuild.outcomes import ImageOptions, ImageOutcome, Locked, LockOptions, Planned, Rendered, Request
 
 if TYPE_CHECKING:
@@ -45,14 +44,15 @@ def lock(request: Request, options: LockOptions) -> Locked:
         sink=request.sink,
     )
     write_lock(path, new)
-    return Locked(spec=spec, lock=read_lock(path) or new, path=path, changes=changes, written=True)
+    return Locked(spec=spec, lock=read_lock(path) or new, path=path, changes=changes, previous=previous)
 
 
 def plan(request: Request, options: LockOptions) -> Planned:
     """Lock if needed, then plan the layers."""
+    from envbuild import made
     from envbuild.plan.make import make_plan
 
-    locked = lock(request, options)
+    locked = made.told(request, lock(request, options))
     text = locked.path.read_text(encoding="utf-8")
     planned = make_plan(locked.spec, locked.lock, lock_text=text, version=__version__)
     return Planned(locked=locked, plan=planned)
@@ -93,11 +93,10 @@ def write(request: Request, options: LockOptions, folder: Path, *, share: bool =
 
 def image(request: Request, options: ImageOptions) -> ImageOutcome:
     """Make the image of a spec, unless it is there already: build, smoke-test, and only then name it."""
-    from envbuild import made, state
+    from envbuild import made
 
     begun = time.monotonic()
-    busy = Notice(level="info", text="another envbuild works on this spec; waiting for it")
-    with state.alone(request.spec_path, on_wait=lambda: request.sink(busy)):
+    with made.alone(request):
         anew = options.force or options.no_cache
         if not anew and (known := made.recall_image(request, smoke=options.smoke, gpu=options.gpu)):
             return made.outcome(known, seconds=time.monotonic() - begun, up_to_date=True)

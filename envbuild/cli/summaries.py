@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envbuild.cli.output import human_seconds, human_size, plain_data
+from envbuild.lock.moved import moved
 from envbuild.plan.model import (
     AptLayer,
     BaseLayer,
@@ -112,10 +113,11 @@ def some_of(names: tuple[str, ...]) -> str:
 
 
 def lock_lines(locked: Locked) -> list[str]:
-    """What `lock` says: the file, whether it changed, what is in it, and what made the old one stale."""
+    """What `lock` says: the file, whether it changed, what is in it, what made it stale, what moved."""
     how = "written" if locked.written else "up to date"
     lines = [f"{locked.path}: {how}: {_lock_content(locked.lock)}"]
     lines += [f"  {change}" for change in locked.changes]
+    lines += [f"  locked: {line}" for line in moved(locked.previous, locked.lock)]
     return lines
 
 
@@ -140,11 +142,13 @@ def lock_data(locked: Locked) -> dict[str, Any]:
         "path": str(locked.path),
         "written": locked.written,
         "changes": list(locked.changes),
+        "moved": list(moved(locked.previous, locked.lock)),
         "digest": lock.digest,
         "platform": lock.platform,
         "python": plain_data(lock.python),
         "base": plain_data(lock.base) | {"pinned": lock.base.pinned},
         "apt": plain_data(lock.apt),
+        "conda": plain_data(lock.conda),
         "packages": plain_data(lock.packages),
     }
 

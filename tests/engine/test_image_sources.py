@@ -90,6 +90,18 @@ def test_a_stale_lock_is_refused_in_ci(project: Project, engine: Engine) -> None
     assert (id_of(engine, project.tag), project.lock_path.read_bytes()) == before
 
 
+def test_a_changed_spec_is_locked_anew_and_said(project: Project) -> None:
+    project("image")
+    project.spec("env: {A: b}\n")
+    assert "made anew" not in project("image")[1]  # the lock still answers it
+    project.spec("pip: {packages: [idna==3.10]}\n")
+    name, err = project.lock_path.name, project("image")[1].splitlines()
+    assert f"{name}: made anew, for the spec has changed: pip: + idna==3.10" in err
+    assert f"{name}: pip: + idna 3.10" in err
+    project.spec("pip: {packages: [idna==3.7]}\n")
+    assert f"{name}: pip: idna 3.10 -> 3.7" in project("plan")[1].splitlines()
+
+
 def test_what_is_only_tried_or_run_makes_no_lock_stale(project: Project, engine: Engine) -> None:
     project("image")
     before = id_of(engine, project.tag)

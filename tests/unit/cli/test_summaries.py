@@ -193,6 +193,15 @@ def test_lock() -> None:
     data = json.loads(json.dumps(lock_data(locked(written=True))))
     assert (data["path"], data["written"], data["changes"]) == ("pylock.dl.toml", True, ["pip: + rich"])
     assert data["base"]["pinned"] is False
+    assert data["moved"] == []
+
+
+def test_lock_says_what_moved() -> None:
+    found = locked(written=True)
+    packages = tuple(replace(each, version="0") for each in found.lock.packages)
+    renewed = replace(found, previous=replace(found.lock, packages=packages))
+    assert lock_lines(renewed)[2:] == ["  locked: pip: a 0 -> 1", "  locked: pip: b 0 -> 1"]
+    assert lock_data(renewed)["moved"] == ["pip: a 0 -> 1", "pip: b 0 -> 1"]
 
 
 def test_lock_with_conda() -> None:
