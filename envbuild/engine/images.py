@@ -6,6 +6,7 @@ Input: references. Output: `ImageInfo`, digests, events. Raises RegistryError, E
 
 from __future__ import annotations
 
+import re
 import time
 import urllib.parse
 from typing import IO, TYPE_CHECKING, Any
@@ -208,6 +209,10 @@ class Images:
         return image
 
 
+# How the engine's HTTP library begins its reasons: the address again, and who was asked for it.
+_GO_SAYS = re.compile(r'^(?:Get|Head) "[^"]*": (?:dial tcp: )?(?:lookup \S+ on \S+: )?')
+
+
 def _check(message: Mapping[str, Any]) -> None:
     if "error" in message:
         code = (message.get("errorDetail") or {}).get("code")
@@ -230,7 +235,7 @@ def registry_error(name: str, error: Refused) -> RegistryError | EngineError:
             hint="check the name and the tag; a private image needs `docker login`",
         )
     return RegistryError(
-        f"{name}: the registry {host} cannot be reached from the engine: {error.text}",
+        f"{name}: the registry {host} cannot be reached from the engine: {_GO_SAYS.sub('', error.text)}",
         hint="check the engine's network and proxy, or name a mirror for it in the site config",
     )
 

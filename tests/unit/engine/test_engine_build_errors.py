@@ -230,3 +230,24 @@ def test_a_full_disk_while_pulling() -> None:
     assert not isinstance(error, RegistryError)
     assert error.message == "pulling debian:1: the engine's disk is full"
     assert is_disk_full("write x: no space left on device")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            'Get "https://r.example.org/v2/": dial tcp: lookup r.example.org on 10.0.0.1:53: no such host',
+            "no such host",
+        ),
+        (
+            'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+            "dial tcp 127.0.0.1:1: connect: connection refused",
+        ),
+        ("something else", "something else"),
+    ],
+)
+def test_a_registry_out_of_reach_in_few_words(said: str, reason: str) -> None:
+    error = registry_error("r.example.org/x:1", Refused(500, said.encode()))
+    assert error.message == (
+        f"r.example.org/x:1: the registry r.example.org cannot be reached from the engine: {reason}"
+    )
