@@ -78,7 +78,7 @@ def clean(prefix, urls, groups, mirrors):
     wanted = {record for _, record in groups}
     if found != wanted:
         missing, more = sorted(wanted - found), sorted(found - wanted)
-        fail("the environment is not as locked: missing: %s; not asked for: %s" % (said(missing), said(more)))
+        fail("the environment is not as locked: missing: %s, and not asked for: %s" % (said(missing), said(more)))
     records = {}
     for name in sorted(found):
         path = os.path.join(meta, name + ".json")

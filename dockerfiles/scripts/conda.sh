@@ -15,7 +15,7 @@ refuse() {
 
 if ! version=$("$micromamba" --version); then refuse "micromamba does not run in this stage"; fi
 case $version in
-0.* | 1.* | 2.0 | 2.0.*) refuse "micromamba $version does not look at sha256: 2.1 or later is needed" ;;
+0.* | 1.* | 2.0 | 2.0.*) refuse "micromamba $version does not look at sha256; take 2.1 or later" ;;
 [1-9]*) ;;
 *) refuse "micromamba did not say its version, but: $version" ;;
 esac
@@ -45,7 +45,7 @@ elif grep -q '^https:' "$list"; then
         if [ -s "$file" ]; then found=$file; fi
     done
     if [ -z "$found" ]; then
-        refuse "this base has no CA certificates to check a channel by: name a CA bundle in the site config (ca_bundle), or say micromamba: image"
+        refuse "this base has no CA certificates to check a channel by; name some by ca_bundle in the site config, or say micromamba: image"
     fi
 fi
 "$micromamba" "$@"

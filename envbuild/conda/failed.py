@@ -1,4 +1,4 @@
-"""What micromamba says when a build's stage fails → our error, pointing at the spec's `conda`. Pure."""
+"""What micromamba or a script says when a build's stage fails → our error, at the spec's `conda`. Pure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _AWAY = re.compile(
     r"(?i)could ?n.t (connect|resolve)|could not (connect|resolve)|timed? ?out|connection refused"
 )
 _TLS = re.compile(r"(?i)\bssl\b.*(certificate|verify|not ok)|certificate verify failed")
+_OURS = "envbuild: "
+"""How the stage's own scripts begin what they say: the reason, and after a semicolon what to do."""
 _DOCTOR = "check the address, the proxy, the CA bundle and the credentials: envbuild doctor"
 
 
@@ -50,11 +52,15 @@ def conda_failed(error: BuildError, records: Iterable[CondaRecord]) -> BuildErro
         log=error.log,
         dockerfile_line=error.dockerfile_line,
         problem=problem,
-        hint=hint,
+        hint=hint or error.hint,
     )
 
 
 def _told(log: str, record: CondaRecord | None) -> tuple[str, str] | None:
+    last = log.rpartition("\n")[2]
+    if last.startswith(_OURS):
+        what, _, todo = last.removeprefix(_OURS).partition("; ")
+        return what, todo
     file = record.file if record else "a conda package"
     channel = record.url.rsplit("/", 2)[0] if record else "the channel"
     if _MISMATCH.search(log):

@@ -3,9 +3,6 @@ to have, and values that no shell may change.
 """
 
 import json
-import os
-import re
-import shutil
 import subprocess
 import tomllib
 import uuid
@@ -16,7 +13,7 @@ import docker
 import pytest
 import yaml
 from support.contexts import context
-from support.need import missing
+from support.plain_docker import docker_build
 from support.processes import free_port
 from support.projects import Project, id_of, in_image
 
@@ -30,26 +27,9 @@ pytestmark = pytest.mark.network
 # --- plain docker build ---
 
 
-def docker_cli() -> str:
-    """A docker command that builds with BuildKit: up to 22 it can by itself, newer ones need buildx."""
-    seen = []
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        program = shutil.which("docker", path=folder)
-        if program is None:
-            continue
-        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-        number = re.search(r"version (\d+)\.", told)
-        buildx = subprocess.run([program, "buildx", "version"], capture_output=True, check=False)
-        if number and (int(number[1]) < 23 or buildx.returncode == 0):
-            return program
-        seen.append(f"{program} ({told.strip()}) has no buildx")
-    return missing("engine", "; ".join(seen) or "no docker command")
-
-
 def test_a_rendered_context_builds_with_plain_docker(
     project: Project, api: docker.APIClient, engine: Engine, tmp_path: Path
 ) -> None:
-    program = docker_cli()
     (project.folder / "data").mkdir()
     (project.folder / "data" / "a file").write_text("content")
     project.spec("copy: [{from: data, to: /srv/data}]\nrun: ['touch /made']\n")
@@ -59,15 +39,7 @@ def test_a_rendered_context_builds_with_plain_docker(
     _, err = project("render", "-o", str(tmp_path / "context"))
     assert err == ""
     assert id_of(engine, base_name) == base
-    built = subprocess.run(
-        [program, "build", "--quiet", "--tag", project.tag, str(tmp_path / "context")],
-        env=project.environ | {"DOCKER_BUILDKIT": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert built.returncode == 0, built.stderr
+    docker_build(tmp_path / "context", project.tag, project.environ)
     say = "import os, sys; print(sys.prefix, open('/srv/data/a file').read(), os.path.exists('/made'))"
     assert in_image(api, project.tag, ["python", "-c", say]) == "/opt/env content True\n"
 

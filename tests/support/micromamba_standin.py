@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 VERSION = "2.8.1"
+SYSTEM = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 ENTRY = """#!{prefix}/bin/python{version}
 # -*- coding: utf-8 -*-
 import re
@@ -122,7 +123,7 @@ def download(url: str, given: argparse.Namespace) -> bytes:
     if at:
         words = urllib.parse.unquote(login).encode()
         asked.add_header("Authorization", f"Basic {base64.b64encode(words).decode()}")
-    tls = ssl.create_default_context(cafile=given.cacert_path) if parts.scheme == "https" else None
+    tls = trust(given.cacert_path) if parts.scheme == "https" else None
     try:
         with urllib.request.urlopen(asked, context=tls) as answer:
             return bytes(answer.read())
@@ -130,8 +131,21 @@ def download(url: str, given: argparse.Namespace) -> bytes:
         why = f"The requested URL returned error: {error.code}"
         fail(f"Multiple errors occurred:\n    Download error (22) [{url}]: {why}")
     except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLError):
+            why = f"SSL peer certificate or SSH remote key was not OK [{url}]\n    {error.reason}"
+            fail(f"Multiple errors occurred:\n    Download error (60) {why}")
         why = f"Could not connect to server [{url}]\n    {error.reason}"
         fail(f"Multiple errors occurred:\n    Download error (7) {why}")
+
+
+def trust(bundle: str | None) -> ssl.SSLContext:
+    """Those whom the bundle names, else the system's: variables such as SSL_CERT_FILE count for nothing."""
+    file = bundle or next((path for path in SYSTEM if Path(path).exists()), "")
+    if not file:
+        fail("No CA certificates found on system, aborting")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.load_verify_locations(file)
+    return tls
 
 
 def install(url: str, folder: Path, prefix: Path, python: str) -> None:

@@ -57,12 +57,18 @@ def error(*log: str, key: str = "conda") -> BuildError:
             f"{FILE}: the certificate of {CHANNEL} is not trusted",
             DOCTOR,
         ),
+        (
+            ("Could not resolve hostname", "envbuild: this base has no CA certificates; name some"),
+            "this base has no CA certificates",
+            "name some",
+        ),
     ],
 )  # fmt: skip
 def test_known_reasons(log: tuple[str, ...], message: str, hint: str) -> None:
     told = conda_failed(error(*log), RECORDS)
     assert (told.message, told.hint) == (message, hint)
-    assert str(told.problem) == "spec.yml:4: conda: numpy=2.1.0=0 is locked from there"
+    whose = "numpy=2.1.0=0 is locked from there" if FILE in message else "its step failed"
+    assert str(told.problem) == f"spec.yml:4: conda: {whose}"
     assert (told.step, told.log) == ("conda environment", log)
 
 
@@ -75,6 +81,15 @@ def test_a_reason_that_names_no_package() -> None:
     assert str(told.problem) == "spec.yml:4: conda: its step failed"
 
 
+def test_what_a_script_of_the_stage_refuses_without_a_word_on_what_to_do() -> None:
+    told = conda_failed(error("envbuild: micromamba does not run in this stage"), RECORDS)
+    assert (told.message, told.hint) == ("micromamba does not run in this stage", "as before")
+
+
 def test_anything_else_comes_back_as_it_is() -> None:
-    for same in (error("envbuild: micromamba does not run in this stage"), error("error: 401", key="pip")):
+    for same in (
+        error("rm: it is a folder"),
+        error("envbuild: no", key="pip"),
+        error("error: 401", key="pip"),
+    ):
         assert conda_failed(same, RECORDS) is same

@@ -186,8 +186,8 @@ def test_a_file_that_the_cache_shares_is_not_changed_there(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("pairs", "expected"),
     [
-        (GROUPS[1:], "missing: nothing; not asked for: libcublas-12.4.5.8-0"),
-        ((*GROUPS, ("03-rest", "more-1-0")), "missing: more-1-0; not asked for: nothing"),
+        (GROUPS[1:], "missing: nothing, and not asked for: libcublas-12.4.5.8-0"),
+        ((*GROUPS, ("03-rest", "more-1-0")), "missing: more-1-0, and not asked for: nothing"),
     ],
 )
 def test_another_environment_than_locked_is_refused(
