@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal
 
+from envbuild.audit.conda import libraries_in
 from envbuild.audit.image import audit_image
+from envbuild.audit.local import package_of
 from envbuild.errors import UsageError
 from envbuild.fatbin.memory import recall_audit, remember_audit
 from envbuild.gpu.check_targets import target_gpu
+from envbuild.gpu.conda import cuda_users, members_of
 from envbuild.gpu.libraries import code_of
 from envbuild.gpu.serves import serves
 from envbuild.lock.packages import chosen_file
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from envbuild.audit.image import Engine
     from envbuild.audit.model import AuditedPackage
+    from envbuild.conda.model import CondaRecord
     from envbuild.lock.model import Lock
     from envbuild.spec.model import Spec
 
@@ -32,8 +36,10 @@ def needs_reading(spec: Spec, lock: Lock, environ: Mapping[str, str] = os.enviro
     """Whether the image of `lock` holds device code that a target asks about, or that nobody has read yet."""
     names = with_kernels(lock)
     digests = _digests(lock)
+    wanted = [digests.get(name, "") for name in names if name in digests]
+    wanted += [record.sha256 for record in _members(lock)]
     return bool(names) and (
-        bool(spec.targets) or any(recall_audit(digests.get(name, ""), environ) is None for name in names)
+        bool(spec.targets) or any(recall_audit(digest, environ) is None for digest in wanted)
     )
 
 
@@ -52,6 +58,9 @@ def check_built(
     held = {package.name: package for package in packages if package.name in names and package.libraries}
     for name, package in held.items():
         remember_audit(digests.get(name, ""), package.libraries, environ)
+    held |= _of_conda(packages, lock)
+    for record in _members(lock) if held else ():
+        remember_audit(record.sha256, libraries_in(packages, record), environ)
     if not held:
         return "not run", f"no device code was found of {', '.join(names)}"
     status, said = _judged(spec.targets, held)
@@ -65,7 +74,25 @@ def with_kernels(lock: Lock) -> tuple[str, ...]:
     locked = {package.name for package in lock.packages}
     uses = lock.gpu.get("uses", ())
     found = [str(use["component"]).split()[0] for use in uses if use.get("kernels", True)]
-    return tuple(name for name in found if name in locked)
+    conda = [user.name for user in cuda_users(lock.conda)]
+    return tuple(dict.fromkeys([*(name for name in found if name in locked), *conda]))
+
+
+def _members(lock: Lock) -> list[CondaRecord]:
+    """The conda packages that hold the code of those in `with_kernels`."""
+    return [each for user in cuda_users(lock.conda) for each in members_of(user.name, lock.conda)]
+
+
+def _of_conda(packages: Sequence[AuditedPackage], lock: Lock) -> dict[str, AuditedPackage]:
+    """The conda packages with kernels, each with the libraries of its parts: pytorch with libtorch's."""
+    found = {}
+    for user in cuda_users(lock.conda):
+        libraries = [
+            each for part in members_of(user.name, lock.conda) for each in libraries_in(packages, part)
+        ]
+        if libraries:
+            found[user.name] = package_of(user.name, libraries, version=user.version)
+    return found
 
 
 def _judged(targets: Sequence[str], held: Mapping[str, AuditedPackage]) -> Outcome:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from envbuild.site.model import Site
     from envbuild.spec.model import Spec
 
+    Held = Mapping[str, AuditedPackage]
+
 LOCK_LABEL = "dev.envbuild.lock"
 ENVIRONMENT = "/opt/env"
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
@@ -63,17 +65,18 @@ class _Wheel:
 
 
 def audit_locked(
-    spec: Spec, lock: Lock, sources: Sources
+    spec: Spec, lock: Lock, sources: Sources, held: Callable[[], Held | None] | None = None
 ) -> tuple[tuple[AuditedPackage, ...], tuple[str, ...]]:
-    """The packages of `lock` that have device code or may have; and the names of those that nothing is known
-    of, the largest first.
+    """The Python packages of `lock` that have device code or may have; and the names of those that nothing is
+    known of, the largest first. `held` as `held_in_image` gives it, which is asked unless given.
 
     Raises LockError when a download fails.
     """
     wheels = _wheels(lock)
     found = _at_hand(wheels, sources)
     if _left(wheels, found):
-        found |= _in_image(spec, lock, _left(wheels, found), sources)
+        inside = held() if held else held_in_image(spec, lock, sources)
+        found |= _in_image(_left(wheels, found), inside, spec.image.references[0])
     if sources.download:
         for wheel in _left(wheels, found):
             if read := _fetched(wheel, sources):
@@ -137,22 +140,26 @@ def _at_hand(wheels: list[_Wheel], sources: Sources) -> dict[str, AuditedPackage
     return found
 
 
-def _in_image(spec: Spec, lock: Lock, wheels: list[_Wheel], sources: Sources) -> dict[str, AuditedPackage]:
-    """Those installed in the spec's image, if there is one made from this very lock."""
+def held_in_image(spec: Spec, lock: Lock, sources: Sources) -> Held | None:
+    """What the spec's image holds, by name; None: there is none that was made from this very lock."""
     name = spec.image.references[0]
     try:
         engine = sources.connect() if sources.connect else None
         image = engine.image(name) if engine else None
         if engine is None or image is None or image.labels.get(LOCK_LABEL) != lock.digest:
-            return {}
+            return None
         packages, _ = audit_image(engine, image, name, [ENVIRONMENT])
     except EnvbuildError:  # no engine, or nothing can be run in it: the next source, then
-        return {}
-    held = {each.name: each for each in packages}
-    found = {}
-    for wheel in wheels:
+        return None
+    return {each.name: each for each in packages}
+
+
+def _in_image(wheels: list[_Wheel], held: Held | None, name: str) -> dict[str, AuditedPackage]:
+    """Those installed in the spec's image `name`."""
+    found: dict[str, AuditedPackage] = {}
+    for wheel in wheels if held is not None else ():
         package = wheel.package
-        installed = held.get(normal(package.name))
+        installed = (held or {}).get(normal(package.name))
         if installed is None:
             found[package.name] = _read(wheel, (), f"installed in {name}")
         elif installed.version == package.version:

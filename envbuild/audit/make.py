@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envbuild.audit.conda import audit_conda
 from envbuild.audit.image import audit_image
 from envbuild.audit.local import audit_file, audit_folder, audit_wheel
-from envbuild.audit.locked import Sources, audit_locked
+from envbuild.audit.locked import Sources, audit_locked, held_in_image
 from envbuild.audit.model import Audit, Target
 from envbuild.errors import LockError, UsageError
 from envbuild.facts.gpus import architectures
@@ -88,7 +90,9 @@ def _of_spec(path: Path, name: str, targets: Sequence[Target], sources: Sources)
     lock = read_lock(lock_path(spec))
     if lock is None:
         raise LockError(f"{name}: it has no lock yet, which says which wheels", hint=f"envbuild lock {name}")
-    packages, unread = audit_locked(spec, lock, sources)
+    held = functools.cache(lambda: held_in_image(spec, lock, sources))
+    packages, unread = audit_locked(spec, lock, sources, held)
+    conda, unread_conda = audit_conda(lock.conda, spec.source.folder, sources, held)
     chosen = tuple(targets) or tuple(_of_spec_target(text) for text in spec.targets)
     stale = lock.inputs != inputs_of(spec)
     return Audit(
@@ -96,8 +100,9 @@ def _of_spec(path: Path, name: str, targets: Sequence[Target], sources: Sources)
         kind="spec",
         targets=chosen or known_targets(),
         asked=bool(chosen),
-        packages=packages,
+        packages=tuple(sorted((*packages, *conda), key=lambda each: each.name)),
         unread=unread,
+        unread_conda=unread_conda,
         notes=("the lock no longer answers the spec: this is about the lock",) if stale else (),
     )
 

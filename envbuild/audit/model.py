@@ -24,7 +24,7 @@ class Target:
 class AuditedPackage:
     """One package, or what else holds libraries together: a folder.
 
-    file       its wheel, "" when there is none
+    file       its wheel or conda package, "" when there is none
     libraries  those that have device code, or may have; the most code first
     others     how many libraries without any it has besides
     table      what the tables say, where nothing could be read
@@ -48,6 +48,7 @@ class Audit:
     targets    the GPUs to serve; `asked`: somebody named them, else they are all that the tables know
     packages   those with device code, with code that is not known, or (in a lock) likely to have some
     unread     packages of a lock whose wheels are not at hand and that no table knows, the largest first
+    unread_conda  its conda packages whose files are not at hand and that are not known to use CUDA
     notes      what else is to say, in sentences
     """
 
@@ -57,4 +58,5 @@ class Audit:
     asked: bool
     packages: tuple[AuditedPackage, ...]
     unread: tuple[str, ...] = ()
+    unread_conda: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

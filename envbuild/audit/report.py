@@ -49,12 +49,12 @@ def summary(audit: Audit) -> list[str]:
         lines.append("no library with device code was found")
     elif others:
         lines.append(f"besides, {others} libraries of these packages without device code")
-    if audit.unread:
-        names = ", ".join(audit.unread[:5]) + (", …" if audit.unread[5:] else "")
-        lines.append(
-            f"not looked into, as their wheels are not at hand: {len(audit.unread)} packages ({names})"
-        )
-    if any(package.found_by in {"", "table"} for package in audit.packages) or audit.unread:
+    for unread, what in ((audit.unread, "wheels are"), (audit.unread_conda, "conda archives are")):
+        if unread:
+            names = ", ".join(unread[:5]) + (", …" if unread[5:] else "")
+            lines.append(f"not looked into, as their {what} not at hand: {len(unread)} packages ({names})")
+    left = audit.unread or audit.unread_conda
+    if left or any(package.found_by in {"", "table"} for package in audit.packages):
         lines.append("to read them all: envbuild gpu-audit --download")
     return lines
 
@@ -67,6 +67,7 @@ def data(audit: Audit) -> dict[str, Any]:
         "targets": [{"name": target.name, "capability": _dotted(target)} for target in audit.targets],
         "packages": [_package_data(package, audit.targets) for package in audit.packages],
         "unread": list(audit.unread),
+        "unread_conda": list(audit.unread_conda),
         "notes": list(audit.notes),
     }
 
@@ -103,7 +104,8 @@ def span(answers: Answers, targets: Sequence[Target]) -> str:
 def _package_row(package: AuditedPackage, audit: Audit) -> tuple[str, ...]:
     name = f"{package.name} {package.version}".strip()
     codes = (_listed(package.table.cubins), _listed(package.table.ptx)) if package.table else ("", "")
-    note = "(table)" if package.table else package.found_by or "its wheel is not at hand"
+    kind = "conda archive" if package.file.endswith((".conda", ".tar.bz2")) else "wheel"
+    note = "(table)" if package.table else package.found_by or f"its {kind} is not at hand"
     return (name, "", *codes, *_cells(answers_of(package, audit.targets), audit), note)
 
 

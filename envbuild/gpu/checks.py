@@ -97,7 +97,8 @@ def check_locked(spec: Spec, resolved: Resolved) -> tuple[Finding, ...]:
         for name, version in resolved.packages.items()
     ]
     release = image_release(resolved.reference)
-    needs = with_conda(needs_of(resolved.packages, release, resolved.machine, resolved.codes), resolved.conda)
+    needs = needs_of(resolved.packages, release, resolved.machine, resolved.codes)
+    needs = with_conda(needs, resolved.conda, resolved.codes)
     found = [
         *locked_mismatches(spec, asked, needs, base),
         *locked_cudnn(spec, asked, packages, base),

@@ -1,21 +1,22 @@
 """Conda packages → what they need of a GPU machine, as far as names and builds say. Pure.
 
 A channel's build says whether it uses CUDA (`cuda124_py312_0`, `gpu_py36`), and `cuda-version` beside it
-which. For which GPUs it was compiled, nobody says: that stays a doubt until its files are read.
+which. For which GPUs it was compiled, nobody says: that is a doubt until its files were read.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from envbuild.gpu.model import CudaUse
 from envbuild.spec.matchspec import matchspec_name, parse_match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from envbuild.facts.model import Code
     from envbuild.gpu.model import GpuNeeds
     from envbuild.spec.model import Spec
 
@@ -39,7 +40,12 @@ _PART_OF = {
     "libxgboost": "xgboost",
     "py-xgboost": "xgboost",
     "magma": "pytorch",
+    "cupy-core": "cupy",
 }
+# Of those, what has code of its own that says nothing of the whole's.
+_OTHER_CODE = {"torchvision", "torchaudio", "torchtriton", "magma"}
+# Their builds say nothing of CUDA, and they have code for it wherever CUDA is beside them.
+_SILENT = {"cupy"}
 _CUDA_LIBRARIES = re.compile(
     r"cudatoolkit|cudatoolkit-dev|cuda-[a-z0-9-]+|cudnn|nccl|lib(?:cublas|cufft|curand|cusolver|cusparse|nvjitlink|npp)"
     r"(?:-dev|-static)?"
@@ -64,17 +70,31 @@ class Built(Protocol):
     def build(self) -> str:
         """As its channel says."""
 
+    @property
+    def depends(self) -> tuple[str, ...]:
+        """MatchSpecs as its channel says."""
 
-def conda_uses(records: Iterable[Built]) -> Iterator[CudaUse]:
-    """What uses CUDA among `records`: packages built for it, else CUDA's own libraries alone."""
+
+_Built = TypeVar("_Built", bound=Built)
+
+
+def conda_uses(records: Iterable[Built], codes: Mapping[str, Code] | None = None) -> Iterator[CudaUse]:
+    """What uses CUDA among `records`: packages built for it, else CUDA's own libraries alone.
+
+    codes  device code as read from the files of a package and its parts (`members_of`), by package name
+    """
     found = {record.name: record for record in records}
     release = _release(found)
-    users = [record for record in found.values() if _is_user(record, found)]
+    users = cuda_users(tuple(found.values()))
     for record in users:
+        code = (codes or {}).get(record.name)
+        by = f"its build {record.build}" if _USES.search(record.build) else "the CUDA libraries beside it"
         yield CudaUse(
             component=f"{record.name} {record.version} (conda{f', CUDA {release}' if release else ''})",
             cuda=release or _of_build(record.build),
-            found_by=f"its build {record.build}",
+            cubins=code.cubins if code else None,
+            ptx=code.ptx if code else None,
+            found_by=code.source if code else by,
         )
     runtime = next((found[name] for name in _RELEASE[1:] if name in found), None)
     if not users and runtime is not None:
@@ -82,9 +102,31 @@ def conda_uses(records: Iterable[Built]) -> Iterator[CudaUse]:
         yield CudaUse(component=component, cuda=release, kernels=False, found_by="its version")
 
 
-def with_conda(needs: GpuNeeds, records: Sequence[Built]) -> GpuNeeds:
+def with_conda(
+    needs: GpuNeeds, records: Sequence[Built], codes: Mapping[str, Code] | None = None
+) -> GpuNeeds:
     """`needs` and those of `records`."""
-    return replace(needs, uses=(*needs.uses, *conda_uses(records)))
+    return replace(needs, uses=(*needs.uses, *conda_uses(records, codes)))
+
+
+def cuda_users(records: Sequence[_Built]) -> tuple[_Built, ...]:
+    """Those of `records` that have device code of their own, as far as anybody can tell without their files.
+
+    By their builds; where no build says it, what depends on CUDA's libraries.
+    """
+    found = {record.name: record for record in records}
+    release = _release(found)
+    by_build = tuple(record for record in records if _is_user(record, found, release))
+    return by_build or tuple(record for record in records if _depends_on_cuda(record))
+
+
+def members_of(name: str, records: Sequence[_Built]) -> tuple[_Built, ...]:
+    """The package called `name` and those that hold parts of it: pytorch's code lies in libtorch."""
+    return tuple(
+        record
+        for record in records
+        if record.name == name or (_PART_OF.get(record.name) == name and record.name not in _OTHER_CODE)
+    )
 
 
 def brings_cuda(spec: Spec) -> bool:
@@ -108,7 +150,7 @@ def _names(spec: Spec) -> tuple[str, ...]:
     return tuple(matchspec_name(text) for text in spec.conda.packages) if spec.conda else ()
 
 
-def _release(found: dict[str, Built]) -> str:
+def _release(found: Mapping[str, Built]) -> str:
     """The CUDA that is installed, X.Y; "" none, or unknown."""
     for name in _RELEASE:
         if record := found.get(name):
@@ -123,8 +165,21 @@ def _of_build(build: str) -> str:
     return dotted[1] if dotted else f"{digits[1]}.{digits[2]}" if digits else ""
 
 
-def _is_user(record: Built, found: dict[str, Built]) -> bool:
-    if _CUDA_LIBRARIES.fullmatch(record.name) or record.name in _RELEASE or not _USES.search(record.build):
+def _is_user(record: Built, found: Mapping[str, Built], release: str) -> bool:
+    if _is_cuda(record.name) or not _says_so(record, release):
         return False
     whole = _PART_OF.get(record.name)
-    return whole not in found or not _USES.search(found[whole].build) if whole else True
+    return whole not in found or not _says_so(found[whole], release) if whole else True
+
+
+def _says_so(record: Built, release: str) -> bool:
+    return bool(_USES.search(record.build)) or bool(release and record.name in _SILENT)
+
+
+def _is_cuda(name: str) -> bool:
+    return bool(_CUDA_LIBRARIES.fullmatch(name)) or name in _RELEASE
+
+
+def _depends_on_cuda(record: Built) -> bool:
+    names = {re.split(r"[\s=<>!~\[]", text.rpartition("::")[2], maxsplit=1)[0] for text in record.depends}
+    return not _is_cuda(record.name) and any(_is_cuda(name) or name == "__cuda" for name in names)

@@ -19,7 +19,7 @@ from envbuild.gpu.needed import need_of_locked, need_of_spec
 from envbuild.lock.apt import AptWish, resolve_apt, unresolved
 from envbuild.lock.around import Surroundings
 from envbuild.lock.base import Base, inspect_base, resolve_base
-from envbuild.lock.codes import codes_of
+from envbuild.lock.codes import codes_of, conda_codes_of
 from envbuild.lock.conda import conda_names, lock_conda, python_of
 from envbuild.lock.cuda import DEFAULT_BASE, Chosen, choose_base
 from envbuild.lock.inputs import inputs_of
@@ -92,7 +92,7 @@ def make_lock(
     )
     said = ensure_possible(spec, around.machine, sink)
     chosen, found = _found(spec, around)
-    codes = codes_of(found.document, environ)
+    codes = conda_codes_of(found.conda, environ) | codes_of(found.document, environ)
     resolved = resolved_of(found.packages, chosen.reference, around.machine, codes, found.conda)
     ensure_fits(spec, resolved, sink, said)
     validate(found.document)

@@ -79,7 +79,7 @@ def gpu_of(spec: Spec, resolved: Resolved, base: Base) -> dict[str, Any]:
     """What the lock says of GPUs: what the image needs of the machine that runs it."""
     release = image_release(resolved.reference)
     needs = needs_of(resolved.packages, release, resolved.machine, resolved.codes, accepted=spec.accept)
-    needs = with_conda(needs, resolved.conda)
+    needs = with_conda(needs, resolved.conda, resolved.codes)
     return gpu_table(needs if release else _with_base(needs, resolved.reference, base))
 
 

@@ -37,7 +37,7 @@ def command(
         bool,
         typer.Option(
             "--download",
-            help="Fetch those wheels of the lock that are not at hand, read them, and drop them.",
+            help="Fetch what of the lock is not at hand, wheels and conda packages, read it, and drop it.",
         ),
     ] = False,
     engine: Engine = None,

@@ -139,3 +139,15 @@ def test_the_json_document() -> None:
     }
     assert (nowhere["cubins"], nowhere["main"], nowhere["serves"]["A100"]) == (None, "", "unknown")
     assert (found["unread"], found["notes"]) == (["x"], [])
+
+
+def test_conda_packages_that_were_not_looked_into_are_named() -> None:
+    package = AuditedPackage(name="libtorch", version="2.4.0", file="libtorch-2.4.0-cuda124_0.conda")
+    audit = made(package, unread_conda=("zlib",))
+    assert rows(audit, human_size)[0][-1] == "its conda archive is not at hand"
+    assert summary(audit) == [
+        "no library with device code was found",
+        "not looked into, as their conda archives are not at hand: 1 packages (zlib)",
+        "to read them all: envbuild gpu-audit --download",
+    ]
+    assert data(audit)["unread_conda"] == ["zlib"]

@@ -2,13 +2,15 @@
 
 # ruff: noqa: E501  a table has one row for each case
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from envbuild.conda.model import CondaRecord
+from envbuild.facts.model import Code
 from envbuild.gpu.checks import Resolved, check_locked
-from envbuild.gpu.conda import conda_uses, with_conda
+from envbuild.gpu.conda import conda_uses, members_of, with_conda
 from envbuild.gpu.describe import parse_host
 from envbuild.gpu.model import GpuNeeds
 from envbuild.gpu.needed import need_of_locked, need_of_spec
@@ -55,10 +57,37 @@ TORCH = "cuda-version=12.4=h0_3 libtorch=2.4.0=cuda124_h0_200 pytorch=2.4.0=cuda
         ("jaxlib=0.4.31=cuda120py312_200 cuda-version=12.6=h0", [("jaxlib 0.4.31 (conda, CUDA 12.6)", "12.6", True)]),
         ("cudatoolkit=10.1.243=h0_0 cudnn=7.6.5=cuda10.1_0", [("cudatoolkit 10.1.243 (conda)", "10.1", False)]),
         ("cuda-cudart=12.4.127=h0_0 cuda-version=12.4=h0_3", [("cuda-cudart 12.4.127 (conda)", "12.4", False)]),
+        ("cupy=13.3.0=py312_2 cupy-core=13.3.0=py312_2 cuda-version=12.4=h0_3", [("cupy 13.3.0 (conda, CUDA 12.4)", "12.4", True)]),
+        ("cupy=13.3.0=py312_2", []),
     ],
 )  # fmt: skip
 def test_what_uses_cuda(text: str, expected: list[tuple[str, str, bool]]) -> None:
     assert [(use.component, use.cuda, use.kernels) for use in conda_uses(records(text))] == expected
+
+
+def test_what_depends_on_cuda_is_a_doubt_where_no_build_tells() -> None:
+    found = records("cuda-version=12.4=h0_3 libcublas=12.4=h0 mine=1.0=h1_0 tool=2.0=h1_0")
+    depends = {"libcublas": ("cuda-version >=12.4",), "mine": ("libcublas >=12.4,<13.0a0", "a bad ; one")}
+    found = tuple(replace(record, depends=depends.get(record.name, ())) for record in found)
+    (use,) = conda_uses(found)
+    assert (use.component, use.kernels, use.cubins) == ("mine 1.0 (conda, CUDA 12.4)", True, None)
+    assert use.found_by == "the CUDA libraries beside it"
+    verdict = preflight_any((with_conda(GpuNeeds(), found),), parse_host("driver=550.54.15,gpu=A100"))
+    assert verdict.verdict == "unknown"
+
+
+def test_what_was_read_of_the_files_stands() -> None:
+    codes = {"pytorch": Code(cubins=("80", "90"), ptx=(), source="read from libtorch_cuda.so")}
+    needs = with_conda(GpuNeeds(), records(TORCH), codes)
+    verdicts = {
+        gpu: preflight_any((needs,), parse_host(f"driver=550.54.15,gpu={gpu}")).verdict
+        for gpu in ("A100", "T4")
+    }
+    assert verdicts == {"A100": "ok", "T4": "refused"}
+
+
+def test_parts_of_a_package() -> None:
+    assert [each.name for each in members_of("pytorch", records(TORCH))] == ["libtorch", "pytorch"]
 
 
 def test_preflight_knows_the_driver_floor_and_doubts_the_gpus() -> None:
