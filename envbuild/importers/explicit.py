@@ -6,11 +6,12 @@ conda-lock's explicit renders are such lists too, with the packages of pip as co
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from envbuild.errors import Problem, SpecError
 from envbuild.importers.conda_names import channels_of, conda_python, package_file
+from envbuild.importers.exports import Export
 from envbuild.importers.model import Draft, Entry, Finding
 from envbuild.importers.pins import at_address, is_on_this_machine
 from envbuild.importers.places import Place
@@ -32,6 +33,10 @@ _SDIST = re.compile(r"(.+)-([0-9][A-Za-z0-9.!+_]*)\.(?:tar\.gz|zip)")
 _ROW = re.compile(r"([A-Za-z0-9_.-]+)=([^=\s]+)(?:=([^=\s]+))?")
 _HASH = re.compile(r"[0-9a-f]{32}|(?:sha256:)?[0-9a-f]{64}|md5:[0-9a-f]{32}", re.IGNORECASE)
 _SUBDIR = re.compile(r"noarch|[a-z]+-[a-z0-9_]+")
+# Builds as one channel names them; `conda list --export` does not say where a package came from
+_FORGE = re.compile(r"=conda_forge$|_cpython$")
+_DEFAULTS = re.compile(r"=main$|=h06a4308_\d+$|py3\d+h06a4308_\d+$|^blas=1\.0=(?:mkl|openblas)$")
+_PYTORCH = re.compile(r"^(?:pytorch|torchvision|torchaudio)=[^=]+=py3\.?\d+_(?:cuda|cu|cpu)")
 _MANY = 20
 
 
@@ -68,14 +73,31 @@ def read(path: Path, wishes: Wishes) -> Draft:
     if not found.conda and not found.pip:
         raise refused(found.file, "lists no packages", "name a list that `conda list --explicit` wrote")
     channels, words = channels_of(found.urls)
+    python = conda_python(found.conda, wishes.python)
+    if not explicit and not any(_FORGE.search(entry.text) for entry in found.conda):
+        channels = _channels(found.conda)
+        export = Export(entry for entry in found.conda if not entry.text.startswith("python="))
+        found.conda = list(export.entries)
+        words = tuple(export.findings)
     return Draft(
         format=FORMAT,
-        python=conda_python(found.conda, wishes.python),
+        python=python,
         channels=channels,
         conda=tuple(found.conda),
         pip=tuple(found.pip),
         findings=(*found.findings, *words),
     )
+
+
+def _channels(entries: list[Entry]) -> tuple[Entry, ...]:
+    """The channels that builds give away, where a list names none; () when they do not."""
+    found = {
+        name: entry
+        for name, build in (("pytorch", _PYTORCH), ("defaults", _DEFAULTS))
+        for entry in reversed(entries)
+        if build.search(entry.text)
+    }
+    return tuple(replace(entry, text=name) for name, entry in found.items())
 
 
 def _comment(line: str, number: int, found: _Found) -> None:

@@ -165,7 +165,10 @@ FORMATS: tuple[Format, ...] = (
         title="output of `conda list --export`",
         module="explicit",
         perhaps=("*.txt", "*.list", "*.lst"),
-        holds=_lines(r"^# This file may be used to create an environment using:\s*\n# \$ conda create"),
+        holds=_lines(
+            r"^# This file may be used to create an environment using:\s*\n# \$ conda create"
+            r"|\A(?:\s*#.*\n|\s*\n)*[\w.-]+=[^=\s]+=[^=\s]+[ \t]*\r?$"
+        ),
     ),
     Format(
         name="environment.yml",
@@ -196,7 +199,13 @@ FORMATS: tuple[Format, ...] = (
 
 
 def find_format(path: Path, head: bytes) -> Format | None:
-    """The format of a file; `head` are its first bytes. None when neither name nor content say it."""
+    """The format of a file; `head` are its first bytes. None when neither name nor content say it.
+
+    `conda list --export > requirements.txt` is what many have: there the content counts, not the name.
+    """
+    for each in FORMATS:
+        if each.module == "explicit" and path.suffix.lower() == ".txt" and each.looks_right(path, head):
+            return each
     for each in FORMATS:
         if each.is_named(path):
             return each
