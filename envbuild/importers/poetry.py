@@ -84,12 +84,33 @@ def pep440(text: str, place: Place) -> tuple[str, tuple[Finding, ...]]:
     ranges = [_clauses(part, place) for part in parts]
     if len(ranges) < 2:
         return (",".join(ranges[0]) if ranges else ""), ()
-    low = [clause for clause in ranges[0] if clause.startswith((">", "=="))]
-    high = [clause for clause in ranges[-1] if clause.startswith(("<", "=="))]
-    around = [low[0].replace("==", ">=").removesuffix(".*")] if low else []
-    around += [high[0].replace("==", "<=").removesuffix(".*")] if high else []
+    around = [*_bound(ranges, ">"), *_bound(ranges, "<")]
     what = f"{text} is written {','.join(around) or 'without a version'}: requirements know no `||`"
     return ",".join(around), (place.finding("changed", what),)
+
+
+def _bound(ranges: list[list[str]], sign: str) -> list[str]:
+    """The widest of the lower (`>`) or upper (`<`) ends of all ranges; nothing where one of them has none."""
+    from packaging.version import Version
+
+    ends: list[str] = []
+    for clauses in ranges:
+        found = [clause for clause in clauses if clause.startswith((sign, "==", "~="))]
+        if not found:
+            return []
+        end = found[0]
+        if end.startswith(("==", "~=")):
+            release = end[2:].removesuffix(".*")
+            keep = 1 if end.startswith("~=") else 0
+            numbers = [int(part) for part in release.split(".") if part.isdigit()]
+            if sign == ">" or not (keep or end.endswith(".*")):
+                end = f"{sign}={release}"
+            else:
+                end = f"<{_next(numbers, len(numbers) - keep)}"
+        ends.append(end)
+    choose = min if sign == ">" else max
+    # Of two ends at one version the one that takes it in is the wider
+    return [choose(ends, key=lambda end: (Version(end.strip("<>=")), (sign == "<") == ("=" in end)))]
 
 
 def _clauses(text: str, place: Place) -> list[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from envbuild.importers.model import Finding
     from envbuild.importers.places import Place
 
+_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 _SELF = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*\[([^\]]*)\]\s*")
 
 
@@ -50,6 +51,19 @@ def group_items(groups: Place, name: str, above: tuple[str, ...] = ()) -> Iterat
             yield from group_items(groups, item.needed("include-group"), (*above, wanted))
         else:
             yield item
+
+
+def name_in(text: str) -> str:
+    """The name that a requirement begins with, normalised; "" when there is none."""
+    found = _NAME.match(text)
+    return normalise(found[1]) if found else ""
+
+
+def named_files(files: Place) -> list[str]:
+    """The names under setuptools' `file`: a text or a list of texts; [] when there is none."""
+    if isinstance(files.value, str):
+        return [files.as_text()]
+    return [one.as_text() for one in files.as_list()]
 
 
 def not_taken(place: Place, kind: str, option: str, names: list[str], wished: Iterable[str]) -> list[Finding]:

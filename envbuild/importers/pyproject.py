@@ -9,7 +9,7 @@ from envbuild.importers import constraints, poetry
 from envbuild.importers.comments import Comments, list_lines
 from envbuild.importers.documents import toml_of
 from envbuild.importers.model import Draft, Entry, Finding
-from envbuild.importers.project_groups import extra_items, group_items, not_taken
+from envbuild.importers.project_groups import extra_items, group_items, name_in, named_files, not_taken
 from envbuild.importers.project_sources import WAY_OUT, Chosen, Index, chosen_table, origin
 from envbuild.importers.pythons import choose_python
 from envbuild.importers.requirements_txt import RequirementsReader
@@ -92,7 +92,9 @@ class _Reader:
             pip=pip,
             index_url=chosen.index_url or self.more.index_url,
             extra_index_urls=tuple(dict.fromkeys((*chosen.extra_index_urls, *self.more.extra_index_urls))),
-            torch_backend=self.uv.table("pip").text("torch-backend") or chosen.torch_backend,
+            torch_backend=(
+                self.uv.table("pip").text("torch-backend") or chosen.torch_backend or self.more.torch_backend
+            ),
             head=self._comments.head,
             findings=(*self.findings, *chosen.findings, *said, *self.more.findings),
         )
@@ -105,9 +107,12 @@ class _Reader:
             self._dynamic()
         extras = self.project.table("optional-dependencies")
         taken = {*self.wishes.extras, *self.wishes.groups}
+        in_files = self._dynamic_extras()
         if self.project:
             for name in self.wishes.extras:
-                if not (self.poetry.table("extras") and name in self.poetry.table("extras")):
+                if files := in_files.get(normalise(name)):
+                    self._from_files(files)
+                elif not (self.poetry.table("extras") and name in self.poetry.table("extras")):
                     for item in extra_items(self.project, name):
                         self._requirement(item)
                         taken.add(str(item.path[-2]))
@@ -120,6 +125,8 @@ class _Reader:
                     self._requirement(item)
                     taken.add(str(item.path[-2]))
         self.findings += not_taken(extras, "extras", "--extra", [name for name, _ in extras.items()], taken)
+        named = self._setuptools().table("optional-dependencies")
+        self.findings += not_taken(named, "extras", "--extra", list(in_files), taken)
         self.findings += not_taken(groups, "groups", "--group", [name for name, _ in groups.items()], taken)
 
     def _other_groups(self) -> set[str]:
@@ -131,16 +138,25 @@ class _Reader:
 
     def _dynamic(self) -> None:
         """Dependencies that setuptools reads from files."""
-        dynamic = self.document.table("tool").table("setuptools").table("dynamic").table("dependencies")
-        files = dynamic.at("file")
-        names = (
-            [files.as_text()] if isinstance(files.value, str) else [one.as_text() for one in files.as_list()]
-        )
-        if not names:
+        files = self._setuptools().table("dependencies").at("file")
+        if not named_files(files):
             what = "the build backend says the dependencies, by running code"
             place = self.project.at("dynamic")
             self.findings.append(place.finding("left", what, "write them under `pip.packages`"))
-        for name in names:
+        self._from_files(files)
+
+    def _setuptools(self) -> Place:
+        return self.document.table("tool").table("setuptools").table("dynamic")
+
+    def _dynamic_extras(self) -> dict[str, Place]:
+        """The files of each extra that setuptools reads from files, by its name."""
+        if "optional-dependencies" not in self.project.texts("dynamic"):
+            return {}
+        extras = self._setuptools().table("optional-dependencies")
+        return {normalise(name): place.as_table().at("file") for name, place in extras.items()}
+
+    def _from_files(self, files: Place) -> None:
+        for name in named_files(files):
             target = self.path.parent / name
             if not target.is_file():
                 raise files.error(f"there is no {name!r} beside it", "correct the name")
@@ -154,6 +170,8 @@ class _Reader:
             if normalise(name) == "python" or (
                 said.get("optional") is True and normalise(name) not in optional
             ):
+                continue
+            if self._enriches(name, place):
                 continue
             self._wanted(name, place)
         groups = self.poetry.table("group")
@@ -172,6 +190,20 @@ class _Reader:
         self.findings += not_taken(self.poetry.at("group"), "groups", "--group", names, self.wishes.groups)
         extras = [name for name, _ in self.poetry.table("extras").items()]
         self.findings += not_taken(self.poetry.at("extras"), "extras", "--extra", extras, self.wishes.extras)
+
+    def _enriches(self, name: str, place: Place) -> bool:
+        """Whether a package of `[project]` is only told here where it comes from, as poetry 2 has it."""
+        asked = [entry for entry in self.pip if name_in(entry.text) == normalise(name)]
+        if not asked or not isinstance(place.value, dict):
+            return False
+        if any(key in place for key in ("git", "path", "file", "url")):
+            self.pip = [entry for entry in self.pip if entry not in asked]
+            return False
+        if "version" in place:
+            return False
+        if index := place.text("source"):
+            self.used.add(index)
+        return True
 
     def _optional(self) -> set[str]:
         """The optional packages of poetry's extras that are wished for."""
