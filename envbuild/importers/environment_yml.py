@@ -94,7 +94,7 @@ class _Reader:
             below,
             format=FORMAT,
             name=self.name,
-            python=self._python(),
+            python=self._python() or below.python,
             cuda=export.cuda or self.cuda,
             channels=tuple(self.channels),
             conda=export.entries,

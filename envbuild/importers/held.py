@@ -29,7 +29,13 @@ _VCS = re.compile(
     r"(?:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*@\s*)?(?P<scheme>(?:git|hg|svn|bzr)\+[a-z]+|git)://(?P<rest>\S+)",
     re.IGNORECASE,
 )
-_GITHUB = re.compile(r"github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?@([\w./-]+)")
+_GITHUB = re.compile(r"github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?(?:@([\w./-]+))?(?=#|$)")
+_WORDS = re.compile(r"[^\s@;\[(=<>!~,]+\s+[^\s@;\[(=<>!~,]")
+_OF_CONDA = re.compile(r"([A-Za-z0-9][\w.-]*)\s*=\s*([0-9][^\s=]*)(?:=\S*)?")
+_FILE_AT = re.compile(
+    r"https?://\S+/([A-Za-z0-9][A-Za-z0-9_.]*)-[0-9][^-/\s]*(?:-[^/\s]+\.whl|\.tar\.gz|\.zip)(?:#\S*)?",
+    re.IGNORECASE,
+)
 _BRANCHES = frozenset({"main", "master", "develop", "dev", "trunk", "HEAD"})
 _FOLDER = re.compile(r"#subdirectory=[\w./-]+")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -92,7 +98,7 @@ class Findings:
 
     def pip(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
         """PEP 508 requirements."""
-        return self.entries("pip.packages", entries, _requirement)
+        return self.entries("pip.packages", map(with_name, entries), _requirement)
 
     def env(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Variables; of one named twice the last value, as in a shell. Secrets stay outside."""
@@ -189,6 +195,10 @@ def _requirement(text: str) -> str:
         raise Bad(
             f"{_short(text)} comes from version control, which has no hash to lock", _archive(found, text)
         )
+    if _WORDS.match(text):
+        raise Bad(f"{_short(text)} is no requirement", "write one such as name>=1.0,<2")
+    if found := _OF_CONDA.fullmatch(text):
+        raise Bad(f"{_short(text)} is written as conda does", f"write {found[1]}=={found[2]}")
     try:
         requirement_name(text)
     except Bad as bad:
@@ -198,6 +208,15 @@ def _requirement(text: str) -> str:
     return text
 
 
+def with_name(entry: Entry) -> Entry:
+    """The address of a wheel or of a source archive with the name that its file tells: `name @ https://…`."""
+    text, semicolon, marker = entry.text.partition(" ;")
+    found = _FILE_AT.fullmatch(text.strip())
+    if not found or "/archive/" in text:
+        return entry
+    return replace(entry, text=f"{found[1]} @ {text.strip()}{semicolon}{marker}")
+
+
 def _archive(found: re.Match[str], text: str) -> str:
     """The way out of a version control address: GitHub serves archives of a commit or tag."""
     egg = _EGG.search(text)
@@ -205,11 +224,14 @@ def _archive(found: re.Match[str], text: str) -> str:
     host = _GITHUB.search(found["rest"])
     if not host or found["scheme"].lower() == "git+ssh":
         return f"write a release such as {name or 'name'}==1.2, or {_SOURCES}"
-    if host[3] in _BRANCHES:
-        return f"write a release; {host[3]} is a branch, which moves: only a commit or a tag can be locked"
     folder = _FOLDER.search(text)
-    archive = f"https://github.com/{host[1]}/{host[2]}/archive/{host[3]}.zip{folder[0] if folder else ''}"
-    return f"write a release, or the archive: {name or host[2]} @ {archive}"
+    moves = not host[3] or host[3] in _BRANCHES
+    commit = "COMMIT" if moves else host[3]
+    archive = f"https://github.com/{host[1]}/{host[2]}/archive/{commit}.zip{folder[0] if folder else ''}"
+    written = f"{name or host[2]} @ {archive}"
+    if moves:
+        return f"a branch moves: write a release, or the archive of a commit: {written}"
+    return f"write a release, or the archive: {written}"
 
 
 def _short(text: str) -> str:

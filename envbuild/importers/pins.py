@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FROM_VCS = re.compile(r" @ (?:git|hg|svn|bzr)\+")
 ASKED = "asked for"
 NEEDED = "what those need"
-_SOURCES = "bring its files with `copy:` and install them in a `run:` step"
+_SOURCES = "bring its sources with `copy:`, and name their folder in PYTHONPATH under `env:`"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 

@@ -13,7 +13,7 @@ from envbuild.importers.indexes import is_public, torch_backend_of
 from envbuild.importers.model import Draft, Entry, Finding, Kind
 from envbuild.importers.requirements_lines import Line, Made, head_of, made_by, requirement_lines
 from envbuild.importers.sources import hidden, shown_path, source_text
-from envbuild.importers.told import told_release
+from envbuild.importers.told import Told, told_release, told_words
 from envbuild.spec.words import shown
 
 if TYPE_CHECKING:
@@ -33,11 +33,15 @@ _SHORT = {
 }
 _HASH = re.compile(r"\s*--hash[ =]\S+")
 _BEHIND = re.compile(r"\s--?[A-Za-z][A-Za-z-]*(?:[ =].*)?$")
+_PYTHON = re.compile(r"[Pp]ython\s*((?:[=<>!~]=|[<>])[^;@]*)")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _OWN_WORDS = {
     "--find-links": "pages of links are not asked: name an index, or each archive as `name @ https://…`",
     "--trusted-host": "its certificate belongs to the site config: docs/site.md",
     "--no-index": "the indexes are those of the site config: docs/site.md",
+    "--index-url": "name the index under `pip.index_url`",
+    "--extra-index-url": "name the index under `pip.extra_index_urls`",
+    "--no-deps": "packages come with all that they need",
     "--pre": "name a pre-release by its version, such as name==2.0rc1",
 }
 _NO_MATTER = frozenset(
@@ -70,6 +74,8 @@ class RequirementsReader:
     head: tuple[str, ...] = ()
     made: Made = field(default_factory=Made)
     _done: set[tuple[str, bool]] = field(default_factory=set)
+    pythons: list[str] = field(default_factory=list)
+    _told: dict[str, list[tuple[Told, int]]] = field(default_factory=dict)
     _hashes: bool = False
 
     def read(self, path: Path) -> None:
@@ -88,9 +94,15 @@ class RequirementsReader:
         if self._hashes:
             what = "hashes are left out: the lock records those of what it takes"
             said = (Finding(kind="note", file=self.pip[0].file if self.pip else _FORMAT, what=what), *said)
+        for file, told in self._told.items():
+            what, todo = told_words([one for one, _ in told])
+            said = (
+                *said,
+                Finding(kind="changed", file=file, line=told[0][1], what=what, todo=todo),
+            )
         return Draft(
             format=_FORMAT,
-            python=self.made.python,
+            python=self.made.python or ",".join(dict.fromkeys(self.pythons)),
             pip=pip,
             index_url=self.index_url,
             extra_index_urls=tuple(dict.fromkeys(self.extra_index_urls)),
@@ -120,10 +132,9 @@ class RequirementsReader:
         self._hashes |= text != line.text
         if behind := _BEHIND.search(text):
             option = behind[0].split()[0].split("=")[0]
-            self._say(
-                "left", line, path, f"the option {option} of {shown(text[: behind.start()])} is left out"
-            )
             text = text[: behind.start()]
+            what = f"the option {option} of {shown(text)} is left out"
+            self._say("left", line, path, what, _OWN_WORDS.get(_SHORT.get(option, option), ""))
         entry = _entry(text, line, path)
         if found := _VARIABLE.search(text):
             what = f"{shown(hidden(text))} holds the variable ${{{found[1]}}}, which a spec does not replace"
@@ -132,7 +143,10 @@ class RequirementsReader:
             self.bounds.append(entry)
         elif told := told_release(text):
             self.pip.append(replace(entry, text=told.text))
-            self._say("changed", line, path, told.what, told.todo)
+            self._told.setdefault(entry.file, []).append((told, line.number))
+        elif asked := _PYTHON.fullmatch(text):
+            self.pythons.append("".join(asked[1].split()))
+            self._say("changed", line, path, f"{shown(text)} is no package: it is written as `python:`")
         else:
             self.pip.append(entry)
 

@@ -13,22 +13,24 @@ _FILE = re.compile(
 )
 _BUILDER = re.compile(
     r"/croot/|/conda-bld/|/feedstock_root/|/build_artifacts/|/ci[_/][^/]*/|/tmp/build/|/tmp/abs_|/C_/|/perseverance|"
-    r"/_h_env|/opt/conda/|/ktietz/|/runner/|:/bld/",
+    r"/_h_env|/opt/conda/|/ktietz/|/runner/|:/bld/|_\d{10,}/work(?:/|$)",
     re.IGNORECASE,
 )
 _WHEEL = re.compile(
     r"/([A-Za-z0-9_.]+)-([0-9][A-Za-z0-9_.!+]*)-(?:[0-9][^-/]*-)?[^-/]+-[^-/]+-[^-/]+\.whl(?:#.*)?$"
 )
 _SDIST = re.compile(r"/([A-Za-z0-9_.-]+)-([0-9][A-Za-z0-9_.!+]*)\.(?:tar\.gz|zip)(?:#.*)?$")
+_TELLS = "`envbuild import --from-env` of that environment, or `conda list`, tells it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A requirement that any machine can meet, and the words of the finding."""
+    """A requirement that any machine can meet; `plain` without its marker, whether it names a version."""
 
     text: str
-    what: str
-    todo: str = ""
+    name: str
+    plain: str
+    exact: bool
 
 
 def told_release(text: str) -> Told | None:
@@ -43,11 +45,18 @@ def told_release(text: str) -> Told | None:
     release = _WHEEL.search(found[3]) or _SDIST.search(found[3])
     plain = f"{name}{extras}=={release[2]}" if release else f"{name}{extras}"
     written = f"{plain}{' ' + marker if marker else ''}"
-    what = f"{name} lies in a folder of conda's builders: it is written as {plain}"
-    if release:
-        return Told(text=written, what=what)
-    return Told(
-        text=written,
-        what=f"{what}, for the address tells no version",
-        todo="`envbuild import --from-env` of that environment, or `conda list`, tells it",
-    )
+    return Told(text=written, name=name, plain=plain, exact=release is not None)
+
+
+def told_words(told: list[Told]) -> tuple[str, str]:
+    """What to say, and to do, of all that one file names in that way: one finding, however many there are."""
+    first = told[0]
+    if len(told) == 1:
+        what = f"{first.name} lies in a folder of conda's builders: it is written as {first.plain}"
+        what += "" if first.exact else ", for the address tells no version"
+        return what, "" if first.exact else _TELLS
+    first = next((one for one in told if not one.exact), first)
+    what = f"{len(told)} packages, such as {first.name}, lie in folders of conda's builders: they are written"
+    if first.exact:
+        return f"{what} as {first.plain} is", ""
+    return f"{what} without a version where the address tells none", _TELLS
