@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Fit:
     """Whether a machine can run something, and what the answer was made from.
 
-    judged_by  `the spec's own pins`, `its lock`, `the image's labels`
+    judged_by  `the spec's own pins`, `its lock`, `the lock`, `the image's labels`
     """
 
     target: str
@@ -38,7 +38,7 @@ class Fit:
 
 
 def fit(request: Request, target: str, host: Host | None = None) -> Fit:
-    """Whether `host` (this machine unless given) can run `target`, a spec file or an image.
+    """Whether `host` (this machine unless given) can run `target`, a spec file, a lock or an image.
 
     Raises SpecError, LockError, EngineError; UsageError when there is no such image.
     """
@@ -89,6 +89,8 @@ def is_spec(target: str) -> bool:
 
 
 def _needs(request: Request, target: str) -> tuple[tuple[GpuNeeds, ...], str]:
+    if target.endswith(".toml") and Path(target).is_file():
+        return (needs_of_lock(_lock(Path(target))),), "the lock"
     if is_spec(target):
         return _needs_of_spec(request)
     image = _image(request, target)
@@ -98,6 +100,15 @@ def _needs(request: Request, target: str) -> tuple[tuple[GpuNeeds, ...], str]:
             hint="name a spec, or make or pull the image first",
         )
     return (needs_of_image(image.labels, image.env),), "the image's labels"
+
+
+def _lock(path: Path) -> Lock:
+    from envbuild.lock.pylock import read_lock
+
+    lock = read_lock(path)
+    if lock is None:
+        raise UsageError(f"{path}: no such file")
+    return lock
 
 
 def _needs_of_spec(request: Request) -> tuple[tuple[GpuNeeds, ...], str]:

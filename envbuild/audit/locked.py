@@ -65,18 +65,25 @@ class _Wheel:
 
 
 def audit_locked(
-    spec: Spec, lock: Lock, sources: Sources, held: Callable[[], Held | None] | None = None
+    spec: Spec, lock: Lock, sources: Sources
+) -> tuple[tuple[AuditedPackage, ...], tuple[str, ...]]:
+    """As `audit_wheels`, with what the image of `spec` holds."""
+    name = spec.image.references[0]
+    return audit_wheels(lock, name, sources, lambda: held_in_image(name, lock, sources))
+
+
+def audit_wheels(
+    lock: Lock, image: str, sources: Sources, held: Callable[[], Held | None]
 ) -> tuple[tuple[AuditedPackage, ...], tuple[str, ...]]:
     """The Python packages of `lock` that have device code or may have; and the names of those that nothing is
-    known of, the largest first. `held` as `held_in_image` gives it, which is asked unless given.
+    known of, the largest first. `held` gives what its `image` holds, as `held_in_image` does.
 
     Raises LockError when a download fails.
     """
     wheels = _wheels(lock)
     found = _at_hand(wheels, sources)
     if _left(wheels, found):
-        inside = held() if held else held_in_image(spec, lock, sources)
-        found |= _in_image(_left(wheels, found), inside, spec.image.references[0])
+        found |= _in_image(_left(wheels, found), held(), image)
     if sources.download:
         for wheel in _left(wheels, found):
             if read := _fetched(wheel, sources):
@@ -140,9 +147,8 @@ def _at_hand(wheels: list[_Wheel], sources: Sources) -> dict[str, AuditedPackage
     return found
 
 
-def held_in_image(spec: Spec, lock: Lock, sources: Sources) -> Held | None:
-    """What the spec's image holds, by name; None: there is none that was made from this very lock."""
-    name = spec.image.references[0]
+def held_in_image(name: str, lock: Lock, sources: Sources) -> Held | None:
+    """What the image holds, by package; None: there is none that was made from this very lock."""
     try:
         engine = sources.connect() if sources.connect else None
         image = engine.image(name) if engine else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envbuild.audit.conda import audit_conda
 from envbuild.audit.image import audit_image
 from envbuild.audit.local import audit_file, audit_folder, audit_wheel
-from envbuild.audit.locked import Sources, audit_locked, held_in_image
+from envbuild.audit.locked import Sources, audit_wheels, held_in_image
 from envbuild.audit.model import Audit, Target
 from envbuild.errors import LockError, UsageError
 from envbuild.facts.gpus import architectures
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envbuild.facts.model import Capability
+    from envbuild.lock.model import Lock
 
 OLDEST: Capability = (5, 0)
 _SPECS = {".yml", ".yaml"}
@@ -27,7 +28,7 @@ _SPECS = {".yml", ".yaml"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What `gpu-audit` is asked: a file, a folder, a spec or an image, and the GPUs to serve."""
+    """What `gpu-audit` is asked: a file, a folder, a spec, a lock or an image, and the GPUs to serve."""
 
     target: str
     gpus: tuple[str, ...] = ()
@@ -42,6 +43,8 @@ def audit(question: Question, sources: Sources) -> Audit:
     path = Path(question.target)
     if path.suffix in _SPECS:
         return _of_spec(path, question.target, targets, sources)
+    if path.suffix == ".toml":
+        return _of_lock_file(path, question.target, targets, sources)
     made = Audit(
         target=question.target,
         kind="folder",
@@ -90,20 +93,36 @@ def _of_spec(path: Path, name: str, targets: Sequence[Target], sources: Sources)
     lock = read_lock(lock_path(spec))
     if lock is None:
         raise LockError(f"{name}: it has no lock yet, which says which wheels", hint=f"envbuild lock {name}")
-    held = functools.cache(lambda: held_in_image(spec, lock, sources))
-    packages, unread = audit_locked(spec, lock, sources, held)
-    conda, unread_conda = audit_conda(lock.conda, spec.source.folder, sources, held)
     chosen = tuple(targets) or tuple(_of_spec_target(text) for text in spec.targets)
     stale = lock.inputs != inputs_of(spec)
+    notes = ("the lock no longer answers the spec: this is about the lock",) if stale else ()
+    made = _of_lock(lock, spec.image.references[0], spec.source.folder, sources)
+    return replace(made, target=name, targets=chosen or known_targets(), asked=bool(chosen), notes=notes)
+
+
+def _of_lock_file(path: Path, name: str, targets: Sequence[Target], sources: Sources) -> Audit:
+    from envbuild.lock.pylock import read_lock
+
+    lock = read_lock(path)
+    if lock is None:
+        raise UsageError(f"{name}: no such file or folder")
+    made = _of_lock(lock, f"{lock.name}:latest", path.parent, sources)
+    return replace(made, target=name, targets=tuple(targets) or known_targets(), asked=bool(targets))
+
+
+def _of_lock(lock: Lock, image: str, folder: Path, sources: Sources) -> Audit:
+    """What `lock` brings, for no targets yet; `folder`: where its channels `./…` begin."""
+    held = functools.cache(lambda: held_in_image(image, lock, sources))
+    packages, unread = audit_wheels(lock, image, sources, held)
+    conda, unread_conda = audit_conda(lock.conda, folder, sources, held)
     return Audit(
-        target=name,
+        target="",
         kind="spec",
-        targets=chosen or known_targets(),
-        asked=bool(chosen),
+        targets=(),
+        asked=False,
         packages=tuple(sorted((*packages, *conda), key=lambda each: each.name)),
         unread=unread,
         unread_conda=unread_conda,
-        notes=("the lock no longer answers the spec: this is about the lock",) if stale else (),
     )
 
 

@@ -45,7 +45,7 @@ def summary(audit: Audit) -> list[str]:
     """What is said below the table."""
     lines = list(audit.notes)
     others = sum(package.others for package in audit.packages)
-    if not any(package.libraries or package.table for package in audit.packages):
+    if not any(package.libraries or package.table or not package.found_by for package in audit.packages):
         lines.append("no library with device code was found")
     elif others:
         lines.append(f"besides, {others} libraries of these packages without device code")

@@ -50,6 +50,7 @@ _CUDA_LIBRARIES = re.compile(
     r"cudatoolkit|cudatoolkit-dev|cuda-[a-z0-9-]+|cudnn|nccl|lib(?:cublas|cufft|curand|cusolver|cusparse|nvjitlink|npp)"
     r"(?:-dev|-static)?"
 )
+_RUNS_ON_GPUS = re.compile(r"cudnn|nccl|lib(?:cublas|cudnn|cufft|curand|cusolver|cusparse|npp)")
 _KNOWN_USERS = re.compile(
     r"(?:py)?torch(?:-gpu)?|tensorflow(?:-gpu)?|jaxlib|cupy|pytorch-cuda|cudatoolkit|cuda-.*|cudnn|nccl"
 )
@@ -96,7 +97,8 @@ def conda_uses(records: Iterable[Built], codes: Mapping[str, Code] | None = None
             ptx=code.ptx if code else None,
             found_by=code.source if code else by,
         )
-    runtime = next((found[name] for name in _RELEASE[1:] if name in found), None)
+    libraries = [record for name, record in sorted(found.items()) if _RUNS_ON_GPUS.fullmatch(name)]
+    runtime = next((found[name] for name in _RELEASE[1:] if name in found), next(iter(libraries), None))
     if not users and runtime is not None:
         component = f"{runtime.name} {runtime.version} (conda)"
         yield CudaUse(component=component, cuda=release, kernels=False, found_by="its version")

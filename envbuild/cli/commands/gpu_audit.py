@@ -21,8 +21,8 @@ def command(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="SPEC|IMAGE|FILE.so|FILE.whl|DIR",
-            help="A locked spec, an image of this engine, a library, a wheel, or a folder.",
+            metavar="SPEC|LOCK|IMAGE|FILE.so|FILE.whl|DIR",
+            help="A locked spec, a lock (.toml), an image of this engine, a library, a wheel, or a folder.",
         ),
     ] = "spec.yml",
     gpu: Annotated[

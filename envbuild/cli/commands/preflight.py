@@ -20,7 +20,8 @@ EPILOG = examples(
 
 def command(
     target: Annotated[
-        str, typer.Argument(metavar="SPEC|IMAGE", help="A spec, or an image of this engine.")
+        str,
+        typer.Argument(metavar="SPEC|LOCK|IMAGE", help="A spec, a lock (.toml), or an image of this engine."),
     ] = "spec.yml",
     host: Annotated[
         str | None,

@@ -116,6 +116,20 @@ def test_a_spec_by_its_lock_and_its_own_targets(here: Path) -> None:
     assert [target.name for target in ask("spec.yml", "H100").targets] == ["H100"]
 
 
+def test_a_lock_alone(here: Path) -> None:
+    path = make_spec(here, "targets: [A100]\n")
+    make_lock(path, "torch")
+    name = lock_path(load_spec(path)).name
+    path.unlink()
+    found = ask(name, "A100")
+    assert (found.target, found.kind, found.asked) == (name, "spec", True)
+    assert [package.name for package in found.packages] == ["torch"]
+    assert ask(name).targets == known_targets()
+    with pytest.raises(UsageError) as caught:
+        ask("pylock.no.toml")
+    assert caught.value.message == "pylock.no.toml: no such file or folder"
+
+
 def test_a_spec_without_targets(here: Path) -> None:
     make_lock(make_spec(here))
     found = ask("spec.yml")

@@ -4,18 +4,25 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from support import planned
 
 from envbuild.conda.model import CondaRecord
 from envbuild.facts.model import Code
+from envbuild.fits import fit
 from envbuild.gpu.checks import Resolved, check_locked
 from envbuild.gpu.conda import conda_uses, members_of, with_conda
 from envbuild.gpu.describe import parse_host
 from envbuild.gpu.model import GpuNeeds
 from envbuild.gpu.needed import need_of_locked, need_of_spec
+from envbuild.gpu.summary import gpu_table
 from envbuild.gpu.verdict import preflight_any
 from envbuild.gpu.wishes import needs_of_spec
+from envbuild.lock.pylock import write_lock
+from envbuild.outcomes import Request
+from envbuild.site.model import Site
 from envbuild.spec.load import load_spec
 from envbuild.spec.model import Spec
 
@@ -59,6 +66,8 @@ TORCH = "cuda-version=12.4=h0_3 libtorch=2.4.0=cuda124_h0_200 pytorch=2.4.0=cuda
         ("cuda-cudart=12.4.127=h0_0 cuda-version=12.4=h0_3", [("cuda-cudart 12.4.127 (conda)", "12.4", False)]),
         ("cupy=13.3.0=py312_2 cupy-core=13.3.0=py312_2 cuda-version=12.4=h0_3", [("cupy 13.3.0 (conda, CUDA 12.4)", "12.4", True)]),
         ("cupy=13.3.0=py312_2", []),
+        ("libcublas=12.4.5.8=h0_0 cuda-version=12.4=h0_3 libnvjitlink=12.4=h0_0", [("libcublas 12.4.5.8 (conda)", "12.4", False)]),
+        ("libcufft=11.2=h0_0", [("libcufft 11.2 (conda)", "", False)]),
     ],
 )  # fmt: skip
 def test_what_uses_cuda(text: str, expected: list[tuple[str, str, bool]]) -> None:
@@ -141,3 +150,16 @@ def test_conda_of_another_cuda_than_the_image_is_refused(spec) -> None:
     assert [(finding.rule, finding.problem.what) for finding in findings if finding.level == "error"] == [
         ("cuda-mismatch", "pytorch 2.4.0 uses CUDA 12.4, and `cuda:` says CUDA 11.8 [cuda-mismatch]")
     ]
+
+
+def test_a_lock_alone_is_judged_by_what_it_says(tmp_path: Path) -> None:
+    needs = gpu_table(with_conda(GpuNeeds(), records(TORCH)))
+    path = tmp_path / "pylock.x.toml"
+    write_lock(path, planned.lock([], gpu=needs))
+    request = Request(spec_path=path, site=Site(), platform="linux/amd64", connect=not_asked)
+    found = fit(request, str(path), parse_host("driver=470.57,gpu=A100"))
+    assert (found.judged_by, found.verdict.verdict) == ("the lock", "refused")
+
+
+def not_asked() -> NoReturn:
+    raise AssertionError("no engine is asked about a lock")
