@@ -28,7 +28,6 @@ FORMAT = "environment.yml"
 _PYTHON = re.compile(r"(?:[\w.-]+::)?python(?=$|[\s=<>!~])\s*(.*)")
 _EXACT = re.compile(r"=?=?\s*(\d+(?:\.\d+)*)(?:\.?\*)?")
 _LEFT = {
-    "prefix": ("is a folder of the machine that wrote the file", ""),
     "platforms": (
         "is for conda-lock: an image is for one platform",
         "`envbuild lock --platform` says another",
@@ -116,6 +115,8 @@ class _Reader:
                     self._dependency(each, (key, number))
             case "variables":
                 self._variables(value)
+            case "prefix":
+                self._say("note", (key,), "is a folder of the machine that wrote the file")
             case _:
                 what, todo = _LEFT.get(key, ("is not known in an environment file", ""))
                 said = f"the key {shown(key)} {what}" if key not in _LEFT else what

@@ -36,6 +36,7 @@ class Export:
         self.findings: list[Finding] = []
         self._built: list[tuple[Entry, str]] = []
         self._inner: list[Entry] = []
+        self._elsewhere: dict[str, list[tuple[str, Entry]]] = {}
         kept = [found for entry in entries if (found := self._one(entry)) is not None]
         self.entries = tuple(kept)
         self._conclude()
@@ -44,8 +45,7 @@ class Export:
         name = re.split(r"[\s=<>!~\[]", entry.text.rpartition("::")[2])[0].lower()
         for system, names in _ELSEWHERE.items():
             if names.fullmatch(name):
-                what = f"{name} exists for {system} alone"
-                self._say("left", entry, what, "an image runs Linux: what needs it there brings its like")
+                self._elsewhere.setdefault(system, []).append((name, entry))
                 return None
         found = _BUILT.fullmatch(entry.text)
         if not found or "*" in found[3]:
@@ -62,6 +62,10 @@ class Export:
         return replace(entry, text=f"{found[1]}=={found[2]}")
 
     def _conclude(self) -> None:
+        for system, found in self._elsewhere.items():
+            names = ", ".join(name for name, _ in found)
+            what = f"{names} {'exists' if len(found) == 1 else 'exist'} for {system} alone"
+            self._say("left", found[0][1], what, "an image runs Linux: what needs it there brings its like")
         if self._built:
             entry, build = self._built[0]
             count = len(self._built)

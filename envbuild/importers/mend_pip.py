@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)", re.DOTALL)
 _PIN = re.compile(r"={2,3}\s*(\d+(?:\.\d+)*)(?:\.\*)?")
 _LOCAL = re.compile(r"={2,3}\s*[0-9][0-9a-z.]*\+(cpu|cu[0-9]{2,3}|rocm[0-9.]+)")
+_NO_NEED = "an image runs Linux: what needs it there brings its like"
+_APT = "name what you use of it under `apt:`"
 _TORCH = frozenset({"torch", "torchvision", "torchaudio"})
 
 
 def mend_pip(draft: Mending) -> None:
     """Write what the stubs name, and the backend of `torch==2.1.0+cu121`."""
-    instead = {row["name"]: row["instead"] for row in facts("pip")["stubs"]}
+    rows = {row["name"]: row for row in facts("pip")["stubs"]}
+    draft.pip = _of_linux(draft, rows)
+    instead = {name: row["instead"] for name, row in rows.items() if not row.get("exact")}
     for index, entry in enumerate(draft.pip):
         found = _REQUIREMENT.fullmatch(entry.text)
         if not found:
@@ -38,6 +42,42 @@ def mend_pip(draft: Mending) -> None:
             draft.torch_backend = local[1]
             what = f"{entry.text} is on PyTorch's own index: torch_backend: {local[1]} is written"
             draft.say("changed", entry, what)
+
+
+def _of_linux(draft: Mending, rows: dict[str, dict[str, str]]) -> list[Entry]:
+    """The packages without those of Windows, macOS or Ubuntu's own Python, as `pip freeze` lists them."""
+    groups = [
+        (row["of"], frozenset(row["names"]), what)
+        for key, what in (("elsewhere", "for {} alone"), ("system", "of {}'s own Python, not of the index"))
+        for row in facts("pip")[key]
+    ]
+    names = {_name(entry) for entry in draft.pip}
+    out: dict[str, list[tuple[str, Entry]]] = {}
+    kept: list[Entry] = []
+    for entry in draft.pip:
+        name = _name(entry)
+        said = next((what.format(of) for of, known, what in groups if name in known), "")
+        same = rows[name]["instead"] if name in rows and rows[name].get("exact") else ""
+        if ";" in entry.text or not (said or same):
+            kept.append(entry)
+        elif same and same not in names:
+            written = replace(entry, text=same + entry.text[len(name) :])
+            draft.say("changed", entry, f"{name} is not for Linux: {written.text} is written")
+            kept.append(written)
+        elif same:
+            draft.say("changed", entry, f"{name} is not for Linux: {same} is there beside it")
+        else:
+            out.setdefault(said, []).append((name, entry))
+    for said, found in out.items():
+        are = "is" if len(found) == 1 else "are"
+        todo = _NO_NEED if said.startswith("for ") else _APT
+        draft.say("left", found[0][1], f"{', '.join(name for name, _ in found)} {are} {said}", todo)
+    return kept
+
+
+def _name(entry: Entry) -> str:
+    found = _REQUIREMENT.fullmatch(entry.text)
+    return normalise(found[1]) if found else ""
 
 
 def _tensorflow(draft: Mending, entry: Entry, rest: str) -> Entry:

@@ -30,6 +30,9 @@ _PIN = re.compile(
     r"(torch|tensorflow|tensorflow-gpu|tensorflow-cpu)\s*(?:\[[^\]]*\])?\s*={2,3}\s*([0-9][0-9.]*)",
     re.IGNORECASE,
 )
+_WHEEL = re.compile(
+    r"https?://\S+/([A-Za-z0-9_.]+)-[^-/\s]+-cp3(\d+)-(?:cp3\d+|none)-[^-/\s]+\.whl", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +132,15 @@ def _meets(clause: re.Match[str], version: tuple[int, int, int]) -> bool:
 
 
 def _served(pip: Iterable[Entry]) -> tuple[frozenset[str], str]:
-    """The Pythons that a pinned torch or tensorflow has wheels for, and its name; empty: nothing is known."""
-    for entry in pip:
+    """The Pythons that a wheel named by its address, or a pinned torch or tensorflow, is for, and its name.
+
+    Empty: nothing is known, or wheels for several Pythons are named.
+    """
+    entries = list(pip)
+    wheels = [found for entry in entries if ";" not in entry.text and (found := _WHEEL.search(entry.text))]
+    if len({found[2] for found in wheels}) == 1:
+        return frozenset({f"3.{wheels[0][2]}"}), f"the wheel of {wheels[0][1]}"
+    for entry in entries:
         if found := _PIN.match(entry.text.strip()):
             pythons = _wheels(found[1].lower(), found[2].rstrip("."))
             if pythons:

@@ -134,4 +134,5 @@ sklearn is a name that fails to install: scikit-learn is written"""
 def test_every_row_of_the_table_has_a_source() -> None:
     rows = table("dead_ends")
     assert rows["as_of"]
-    assert all(row["source"] for row in (*rows["conda"].values(), *rows["pip"]["stubs"]))
+    of_pip = [row for kind in rows["pip"].values() for row in kind]
+    assert all(row["source"] for row in (*rows["conda"].values(), *of_pip))
