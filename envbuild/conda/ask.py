@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,8 @@ def ask(job: Mapping[str, Any], *, site: Site, environ: Mapping[str, str], secon
     The worker ends with this call, answered or not: on an answer, after `seconds`, on Ctrl-C.
     Raises LockError when it does not answer.
     """
-    whole = json.dumps({**job, "mirrors": _mirrors(site), "logins": _logins(site), "retries": RETRIES})
+    known = {"mirrors": _mirrors(site), "logins": _logins(site), "retries": RETRIES, "parent": os.getpid()}
+    whole = json.dumps({**job, **known})
     command = [sys.executable, "-P", WORKER]
     with subprocess.Popen(
         command,

@@ -70,7 +70,10 @@ def install_conda(
         )  # scripts would point there
     packages = cache_folder(environ) / "conda" / "pkgs"
     packages.mkdir(parents=True, exist_ok=True)
-    with _alone(packages), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
+    with (
+        alone(packages.parent / "install.lock", packages),
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name,
+    ):
         room = Path(name)
         job = {
             "do": "install",
@@ -124,10 +127,15 @@ def _verified(record: CondaRecord, room: Path, packages: Path, site: Site, home:
 
 
 @contextlib.contextmanager
-def _alone(packages: Path) -> Iterator[None]:
-    """One install at a time in this cache."""
-    with (packages.parent / "install.lock").open("w") as file:
+def alone(lock: Path, folder: Path) -> Iterator[None]:
+    """Hold `lock`, which whoever works in `folder` holds: one at a time.
+
+    What begins with a dot in `folder` is half-made things of runs that were killed, and goes.
+    """
+    with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        for left in [path for path in folder.iterdir() if path.name.startswith(".") and path.is_dir()]:
+            shutil.rmtree(left, ignore_errors=True)
         yield
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _STATUS = re.compile(r"HTTP status (?:client|server) error \((\d{3}) ([^)]*)\) for url \(([^)]*)\)")
 _URL = re.compile(r"url \(([^)]*)\)")
 _CONFIG = "put the login or token into this site's config, under conda_mirrors"
+_RENEW = "renew the lock: envbuild lock --upgrade"
+_TODO = {"401": _CONFIG, "403": _CONFIG, "404": _RENEW, "410": _RENEW}
 _REACH = "check the address, the proxy and the CA bundle: envbuild doctor"
 
 
@@ -107,14 +109,23 @@ def not_installed(text: str, records: Sequence[CondaRecord], site: Site) -> Lock
     last = text.strip().splitlines()[-1].removeprefix("Caused by: ")
     status = _STATUS.search(text)
     if file and status:
-        renew = "renew the lock: envbuild lock --upgrade" if status[1] in {"404", "410"} else _CONFIG
-        return LockError(f"{file}: {status[1]} {status[2]} for {status[3]}", hint=renew)
+        hint = _TODO.get(status[1], "try again later, or name a mirror (conda_mirrors)")
+        return LockError(f"{file}: {status[1]} {status[2]} for {status[3]}", hint=hint)
     if file and "error sending request" in text:
         where = _URL.search(text)
         return LockError(
             f"{file}: cannot be fetched{f' from {where[1]}' if where else ''}: {last}", hint=_REACH
         )
-    return LockError(f"{file or 'the conda packages'}: cannot be installed: {last}")
+    if "No space left" in text or "Disk quota exceeded" in text or "Read-only file system" in text:
+        hint = "free some space, or name another cache folder: XDG_CACHE_HOME"
+    elif file:
+        hint = (
+            "the channel may have given another file, or half of one: try again; "
+            f"to accept another file: envbuild lock --upgrade-package {named[file].name}"
+        )
+    else:
+        hint = ""
+    return LockError(f"{file or 'the conda packages'}: cannot be installed: {last}", hint=hint)
 
 
 def tampered(record: CondaRecord, found: str) -> LockError:

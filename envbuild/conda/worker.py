@@ -9,7 +9,10 @@ and ends it. The jobs are made in `solve.py` and `install.py`.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +32,24 @@ Job = dict[str, Any]
 def main() -> None:
     """Do the job, answer. What goes wrong is an answer too: `{"failed": class, "text": …}`."""
     job: Job = json.load(sys.stdin)
+    if not ends_with(job["parent"]):
+        return
     try:
         answer = asyncio.run({"solve": solve, "install": install}[job["do"]](job))
     except Exception as error:  # noqa: BLE001  the parent knows what to say of each
         answer = {"failed": type(error).__name__, "text": str(error)}
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
+
+
+def ends_with(parent: int) -> bool:
+    """End when the process `parent` does, even if it is killed: nobody waits for the answer then.
+
+    False if it has ended already.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    return os.getppid() == parent
 
 
 async def solve(job: Job) -> dict[str, Any]:

@@ -180,12 +180,17 @@ def _forget_old() -> None:
 
 def _stage(wanted: Wanted, folder: Path, script: Path) -> None:
     """Install, cut into tars, and only then give the folder its name."""
-    from envbuild.conda.install import install_conda
+    from envbuild.conda.install import alone, install_conda
 
     lock, environ = wanted.lock, os.environ
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as name:
+        with (
+            alone(folder.parent.with_name("staged.lock"), folder.parent),
+            tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as name,
+        ):
+            if folder.exists():  # another run made it while this one waited
+                return
             room = Path(name)
             install_conda(
                 lock.conda,
@@ -200,13 +205,19 @@ def _stage(wanted: Wanted, folder: Path, script: Path) -> None:
             (room / "groups.txt").write_text(conda_groups(wanted.plan), encoding="utf-8")
             (room / "tars").mkdir()
             _cut(script, room, environ)
-            if not folder.exists():
-                (room / "tars").rename(folder)
+            (room / "tars").rename(folder)
     except OSError as error:
         raise LockError(
-            f"{error.filename or folder}: the conda packages cannot be installed there: {error.strerror}",
+            f"{folder.parent}: the conda packages cannot be installed there: {_said(error, folder.parent)}",
             hint="free some space, or name another cache folder: XDG_CACHE_HOME",
         ) from error
+
+
+def _said(error: OSError, room: Path) -> str:
+    """Why, and of which file, where that is none of the temporary ones in `room`. A copy has two."""
+    why = error.strerror or str(error)
+    elsewhere = error.filename and not error.filename2 and not Path(error.filename).is_relative_to(room)
+    return f"{error.filename}: {why}" if elsewhere else why
 
 
 def _cut(script: Path, room: Path, environ: Mapping[str, str]) -> None:

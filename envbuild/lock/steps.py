@@ -31,7 +31,7 @@ def step(sink: Sink, name: str, text: str) -> Iterator[Note]:
     try:
         yield note
     except BaseException as error:
-        reason = (str(error) or type(error).__name__).partition("\n")[0]
+        reason = (str(error) or "stopped").partition("\n")[0]
         sink(StepFailed(id=identity, seconds=time.monotonic() - begun, reason=reason))
         raise
     seconds = time.monotonic() - begun

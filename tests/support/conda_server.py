@@ -30,6 +30,7 @@ class ChannelServer:
     token    requests must begin with /t/<token>/, "": none
     answers  path → (status, body): what is said instead of the file
     delay    seconds before each answer
+    opened   requests that came in, answered or not
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class ChannelServer:
     token: str = ""
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     delay: float = 0
+    opened: int = 0
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
     scheme: str = "http"
@@ -71,6 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         channel = self.server.channel
+        channel.opened += 1
         time.sleep(channel.delay)
         authorization = self.headers.get("Authorization", "")
         status, body = channel.answer(self.path, authorization)

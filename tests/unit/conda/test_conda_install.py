@@ -2,6 +2,9 @@ import dataclasses
 import json
 import shutil
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,9 +12,11 @@ from support.conda import PLACEHOLDER, Package, make_channel, package_bytes
 from support.conda_packages import pure, python
 from support.conda_server import serve
 
+from envbuild.conda import ask
 from envbuild.conda.install import LATEST, install_conda
 from envbuild.conda.model import CondaRecord
 from envbuild.conda.solve import CondaWish, solve_conda
+from envbuild.conda.trouble import not_installed
 from envbuild.errors import LockError
 from envbuild.site.model import Site
 
@@ -145,16 +150,93 @@ def test_a_file_that_is_gone_is_named(lab, locked, tmp_path, environ):
     assert caught.value.hint == "put it back, or renew the lock: envbuild lock --upgrade"
 
 
-def test_a_file_that_a_server_has_no_more_is_named(lab, locked, tmp_path, environ):
+TRY = (
+    "the channel may have given another file, or half of one: try again; "
+    "to accept another file: envbuild lock --upgrade-package app"
+)
+LOGIN = "put the login or token into this site's config, under conda_mirrors"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "hint"),
+    [
+        (404, "404 Not Found for {url}", "renew the lock: envbuild lock --upgrade"),
+        (401, "401 Unauthorized for {url}", LOGIN),
+        (403, "403 Forbidden for {url}", LOGIN),
+        (503, "503 Service Unavailable for {url}", "try again later, or name a mirror (conda_mirrors)"),
+        (
+            200,
+            "cannot be installed: bzip2: bz2 header missing",
+            TRY,
+        ),
+    ],
+)
+def test_a_file_that_a_server_does_not_give_is_named(
+    lab, locked, tmp_path, environ, monkeypatch, status, said, hint
+):
+    monkeypatch.setattr(ask, "RETRIES", 0)
+    file = "app-1.0-pyhd8ed1ab_0.tar.bz2"
     with serve(lab) as server:
         records = locked(server.url)
-        server.answers["/linux-64/tool-2.0-0.conda"] = (404, b"gone")
+        server.answers[f"/noarch/{file}"] = (status, b"<html>log in</html>")
         with pytest.raises(LockError) as caught:
             install(records, tmp_path / "env", environ)
-        url = f"{server.url}/linux-64/tool-2.0-0.conda"
-    assert caught.value.message == f"tool-2.0-0.conda: 404 Not Found for {url}"
-    assert caught.value.hint == "renew the lock: envbuild lock --upgrade"
+        url = f"{server.url}/noarch/{file}"
+    assert caught.value.message == f"{file}: {said.format(url=url)}"
+    assert caught.value.hint == hint
     assert not (tmp_path / "env").exists()
+
+
+def test_a_full_disk_is_told_as_one():
+    text = "failed to link tool-2.0-0.conda\nCaused by: No space left on device (os error 28)"
+    told = not_installed(text, (), Site())
+    assert told.message == "the conda packages: cannot be installed: No space left on device (os error 28)"
+    assert told.hint == "free some space, or name another cache folder: XDG_CACHE_HOME"
+
+
+def test_what_a_killed_run_left_is_gone_after_the_next(lab, locked, tmp_path, environ):
+    packages = tmp_path / "cache" / "envbuild" / "conda" / "pkgs"
+    (packages / ".tool-2.0-0Ab12" / "share").mkdir(parents=True)
+    install(locked(lab.as_uri()), tmp_path / "env", environ)
+    assert [path.name for path in packages.iterdir() if path.is_dir() and path.name.startswith(".")] == []
+    assert (packages / "tool-2.0-0").is_dir()
+
+
+SLOW = """
+import sys
+from envbuild.conda.ask import ask
+from envbuild.site.model import Site
+job = {"do": "solve", "cache": sys.argv[1], "sources": [sys.argv[2]], "specs": ["tool"], "subdir": "linux-64"}
+job |= {"pins": [], "virtual": [], "priority": "strict", "constraints": [], "seconds": 60}
+ask(job, site=Site(), environ={}, seconds=60)
+"""
+
+
+def test_a_worker_ends_with_an_envbuild_that_is_killed(lab, tmp_path):
+    with serve(lab) as server:
+        server.delay = 20
+        with subprocess.Popen(
+            [sys.executable, "-c", SLOW, str(tmp_path / "cache"), server.url],
+            cwd=Path(__file__).parents[3],
+            start_new_session=True,
+        ) as parent:
+            (worker,) = until(lambda: children(parent.pid))
+            until(lambda: server.opened)
+            parent.kill()
+        until(lambda: not Path(f"/proc/{worker}").exists())
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def until(look, seconds=15.0):
+    """What `look` says as soon as it is something."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
 
 
 def test_a_channel_in_the_specs_folder_starts_from_it(locked, tmp_path, environ):

@@ -1,6 +1,9 @@
 """Where conda packages are taken from: by what the site says, and by what can be had."""
 
+import errno
 import os
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from support import planned
 
+from envbuild.conda.install import alone
 from envbuild.conda.model import CondaRecord
 from envbuild.conda.source import MICROMAMBA_IMAGE, CondaSource, version_of
 from envbuild.engine.conda import Wanted, check_micromamba, conda_source, have_conda, local_packages
@@ -123,6 +127,49 @@ def test_a_staging_that_fails_is_told_and_tried_again(monkeypatch: pytest.Monkey
             have_conda(wish, conda_source(wish))
     reasons = [event.reason for event in events if isinstance(event, StepFailed)]
     assert reasons == ["numpy-2.1.0-0.conda: hash mismatch"] * 2
+
+
+def full(records: object, folder: Path, **named: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/channel/numpy.conda", None, str(folder / "x"))
+
+
+def unreadable(records: object, folder: Path, **named: object) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/channel/numpy.conda")
+
+
+@pytest.mark.parametrize(
+    ("install", "why"),
+    [(full, "No space left on device"), (unreadable, "/channel/numpy.conda: Permission denied")],
+)
+def test_a_disk_that_does_not_take_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, install: Callable[..., None], why: str
+) -> None:
+    monkeypatch.setattr("envbuild.conda.install.install_conda", install)
+    room = tmp_path / "cache" / "envbuild" / "conda" / "staged"
+    (room / ".part-of-a-killed-run").mkdir(parents=True)
+    wish = wanted(FixedEngine(), [], micromamba="rattler")
+    with pytest.raises(LockError) as caught:
+        have_conda(wish, conda_source(wish))
+    assert caught.value.message == f"{room}: the conda packages cannot be installed there: {why}"
+    assert caught.value.hint == "free some space, or name another cache folder: XDG_CACHE_HOME"
+    assert list(room.iterdir()) == []
+
+
+def test_what_another_run_staged_meanwhile_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever waits for another run's staging does nothing after it."""
+    wish = wanted(FixedEngine(), [], micromamba="rattler")
+    folder = next(iter(conda_source(wish).groups.values())).parent
+    folder.parent.mkdir(parents=True)
+    monkeypatch.setattr("envbuild.conda.install.install_conda", lambda *given, **named: pytest.fail("again"))
+    ended: list[str] = []
+    with alone(folder.parent.with_name("staged.lock"), folder.parent):
+        other = threading.Thread(target=lambda: (have_conda(wish, conda_source(wish)), ended.append("done")))
+        other.start()
+        other.join(0.2)
+        assert ended == []
+        folder.mkdir()
+    other.join(10)
+    assert ended == ["done"]
 
 
 def test_old_environments_are_forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
