@@ -34,26 +34,59 @@ class Distribution:
     place: str = ""
 
 
-def site_packages(prefix: Path) -> Path | None:
-    """The site-packages of an environment; None when there is none."""
-    found = sorted((prefix / "lib").glob("python3*/site-packages"))
-    return found[0] if found else None
+def site_packages(prefix: Path, python: str = "") -> Path | None:
+    """The site-packages of an environment, those of `python` (X.Y) where it has several, else of the newest;
+    None when there are none.
+    """
+    found = [path for path in (prefix / "lib").glob("py*/site-packages") if python_of(path)]
+    found.sort(
+        key=lambda path: (python_of(path) == python, [int(part) for part in python_of(path).split(".")])
+    )
+    return found[-1] if found else None
+
+
+def python_of(packages: Path) -> str:
+    """`lib/python3.12/site-packages` → `3.12`; "" when the path does not say."""
+    named = re.fullmatch(r"(?:python|pypy)(3\.\d{1,3})t?", packages.parent.name)
+    return named[1] if named else ""
+
+
+def unread(folder: Path) -> tuple[str, ...]:
+    """What says that a distribution is installed in `folder`, but not which: metadata that cannot be read,
+    and links of `setup.py develop`. pip's own leftovers (`~name`) count for nothing.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("~"):
+            continue
+        if path.name.endswith(".egg-link") or (_metadata_of(path) and _distribution(path) is None):
+            found.append(path.name)
+    return tuple(found)
 
 
 def distributions(folder: Path) -> Iterator[Distribution]:
     """All distributions in `folder`, by name; what has no readable metadata is passed over."""
     found: dict[str, Distribution] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.endswith(".dist-info"):
-            each = _read(path, "METADATA")
-        elif path.name.endswith(".egg-info"):
-            each = _read(path, "PKG-INFO") if path.is_dir() else _read(path.parent, path.name)
-        else:
-            continue
+        each = _distribution(path)
         if each is not None:
             found.setdefault(normalise(each.name), each)
     for name in sorted(found):
         yield found[name]
+
+
+def _metadata_of(path: Path) -> Path | None:
+    """Where a dist-info or egg-info keeps its metadata; None for anything else."""
+    if path.name.endswith(".dist-info"):
+        return path / "METADATA"
+    if path.name.endswith(".egg-info"):
+        return path / "PKG-INFO" if path.is_dir() else path
+    return None
+
+
+def _distribution(path: Path) -> Distribution | None:
+    metadata = _metadata_of(path)
+    return _read(metadata.parent, metadata.name) if metadata else None
 
 
 def _read(folder: Path, metadata: str) -> Distribution | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envbuild.importers.installed import Distribution, distributions, site_packages
+from envbuild.importers.installed import Distribution, distributions, python_of, site_packages, unread
 from envbuild.importers.living_conda import read_conda
 from envbuild.importers.model import Draft, Entry, Finding
 from envbuild.importers.project_sources import WAY_OUT
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from envbuild.importers.model import Wishes
 
 FORMAT = "installed environment"
+_UNREAD = "which package and version this is cannot be read"
+_NAME_IT = "name it under `pip.packages`, if it is in use"
 ASKED = "asked for"
 NEEDED = "what those need"
 _SEEDS = frozenset({"pip", "setuptools", "wheel", "distribute"})
@@ -33,13 +35,13 @@ def read_prefix(prefix: Path, wishes: Wishes) -> Draft:
     if not prefix.is_dir():
         what = "is no folder" if prefix.exists() else "there is no such environment"
         raise refused(file, what, "name its folder, or a conda environment by its name")
-    packages = site_packages(prefix)
     try:
         if (prefix / "conda-meta").is_dir():
-            found = list(distributions(packages)) if packages else []
-            return _with_pip(read_conda(prefix, wishes), [each for each in found if _by_pip(each)], prefix)
+            draft = read_conda(prefix, wishes)
+            packages = site_packages(prefix, draft.python)
+            return _with_pip(draft, packages, prefix, conda=True) if packages else draft
         if (prefix / "pyvenv.cfg").is_file():
-            return _venv(prefix, list(distributions(packages)) if packages else [])
+            return _venv(prefix)
     except PermissionError as error:
         raise refused(file, "may not be read by you", "ask its owner, or change its permissions") from error
     raise refused(file, "is neither a venv nor a conda environment", "it has no pyvenv.cfg and no conda-meta")
@@ -92,25 +94,29 @@ def _by_pip(each: Distribution) -> bool:
     return each.installer not in {"", "conda"} or bool(each.address)
 
 
-def _venv(prefix: Path, found: list[Distribution]) -> Draft:
+def _venv(prefix: Path) -> Draft:
     file = shown_path(prefix / "pyvenv.cfg")
     lines = (line.partition("=") for line in source_text(prefix / "pyvenv.cfg").splitlines())
     settings = {key.strip().lower(): value.strip() for key, equals, value in lines if equals}
     said = settings.get("version_info") or settings.get("version") or ""
     version = re.match(r"\d+\.\d+", said)
+    packages = site_packages(prefix, version[0] if version else "")
     findings: list[Finding] = []
     if settings.get("include-system-site-packages", "").lower() == "true":
         what = "the packages of the system, which it sees too, are not read"
         findings.append(
             Finding(kind="left", file=file, what=what, todo="name those in use under `pip.packages`")
         )
+    if packages is None:
+        what = "has no lib/python3.…/site-packages, so no package of it is read"
+        findings.append(Finding(kind="left", file=shown_path(prefix), what=what, todo="make it anew"))
     draft = Draft(
         format=FORMAT,
         name=settings.get("prompt", "").strip("\"'()") or _name(prefix),
-        python=version[0] if version else "",
+        python=version[0] if version else python_of(packages) if packages else "",
         findings=tuple(findings),
     )
-    return _with_pip(draft, found, prefix)
+    return _with_pip(draft, packages, prefix) if packages else draft
 
 
 def _name(prefix: Path) -> str:
@@ -119,13 +125,19 @@ def _name(prefix: Path) -> str:
     return "" if name in {".venv", "venv", ".env", "env"} else name
 
 
-def _with_pip(draft: Draft, found: list[Distribution], prefix: Path) -> Draft:
-    """The draft with distributions as exact pins, those that were asked for first."""
+def _with_pip(draft: Draft, packages: Path, prefix: Path, *, conda: bool = False) -> Draft:
+    """The draft with distributions as exact pins, those that were asked for first; of a `conda` environment
+    only what something else put there.
+    """
+    found = [each for each in distributions(packages) if not conda or _by_pip(each)]
     seeds = [each for each in found if each.name.lower() in _SEEDS]
     kept = [each for each in found if each not in seeds]
     direct = [each for each in kept if each.requested]
     others = [each for each in kept if not each.requested]
-    findings: list[Finding] = []
+    findings = [
+        Finding(kind="left", file=shown_path(prefix), key=shown_path(Path(name)), what=_UNREAD, todo=_NAME_IT)
+        for name in unread(packages)
+    ]
     entries: list[Entry] = []
     for title, group in ((ASKED, direct), (NEEDED, others)):
         heading = (title,) if direct and others else ()

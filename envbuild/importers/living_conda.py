@@ -6,9 +6,11 @@ import ast
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envbuild.importers.conda_names import channel_of
+from envbuild.errors import SpecError
+from envbuild.importers.conda_names import channel_of, has_login
 from envbuild.importers.exports import Export
 from envbuild.importers.model import Draft, Entry, Finding
 from envbuild.importers.sources import refused, shown_path, source_text
@@ -16,8 +18,6 @@ from envbuild.spec.matchspec import matchspec_name
 from envbuild.spec.words import Bad
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envbuild.importers.model import Wishes
 
 FORMAT = "installed environment"
@@ -27,12 +27,13 @@ _MOST_RECORDS = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """One record of conda-meta."""
+    """One record of conda-meta. login: its channel's address held one, which is left out."""
 
     name: str
     version: str
     build: str
     channel: str
+    login: bool = False
 
 
 def read_conda(prefix: Path, wishes: Wishes) -> Draft:
@@ -42,7 +43,7 @@ def read_conda(prefix: Path, wishes: Wishes) -> Draft:
     names none, all are. `wishes.environment` "all": all of them in any case.
     """
     folder = prefix / "conda-meta"
-    records = _records(folder)
+    records, broken = _records(folder)
     file = shown_path(prefix)
     if not records:
         raise refused(file, "has no packages in conda-meta", "name another environment")
@@ -55,6 +56,14 @@ def read_conda(prefix: Path, wishes: Wishes) -> Draft:
     ]
     export = Export(entries)
     findings = list(export.findings)
+    for name in broken:
+        what = "is no record of a package that can be read"
+        todo = "name the package under `conda.packages`, if it is in use"
+        findings.append(Finding(kind="left", file=file, key=f"conda-meta/{name}", what=what, todo=todo))
+    for name in sorted({record.channel for record in records.values() if record.login}):
+        what = f"the login for the channel {name} is not carried"
+        todo = "put it into the site config (conda_mirrors)"
+        findings.append(Finding(kind="changed", file=file, what=what, todo=todo))
     others = len(records) - len(chosen) - ("python" in records)
     if direct and others > 0:
         said = (
@@ -78,21 +87,37 @@ def read_conda(prefix: Path, wishes: Wishes) -> Draft:
     )
 
 
-def _records(folder: Path) -> dict[str, Installed]:
-    """The records by name; files that are no records are passed over."""
+def _records(folder: Path) -> tuple[dict[str, Installed], tuple[str, ...]]:
+    """The records by name, and the files that are no records."""
     found: dict[str, Installed] = {}
+    broken = []
     for path in sorted(folder.glob("*.json"))[:_MOST_RECORDS]:
-        try:
-            told: Any = json.loads(source_text(path))
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(told, dict):
-            continue
-        parts = [told.get(key) for key in ("name", "version", "build", "channel")]
-        name, version, build, channel = (part if isinstance(part, str) else "" for part in parts)
-        if name and version and build:
-            found[name] = Installed(name=name, version=version, build=build, channel=channel_of(channel))
-    return found
+        record = _record(path)
+        if record:
+            found[record.name] = record
+        else:
+            broken.append(shown_path(Path(path.name)))
+    return found, tuple(broken)
+
+
+def _record(path: Path) -> Installed | None:
+    try:
+        told: Any = json.loads(source_text(path))
+    except (SpecError, ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict):
+        return None
+    parts = [told.get(key) for key in ("name", "version", "build", "channel")]
+    name, version, build, channel = (part if isinstance(part, str) else "" for part in parts)
+    if not (name and version and build):
+        return None
+    return Installed(
+        name=name,
+        version=version,
+        build=build,
+        channel=channel_of(channel),
+        login="://" in channel and has_login(channel),
+    )
 
 
 def _asked(history: Path) -> set[str]:

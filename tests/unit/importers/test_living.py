@@ -116,3 +116,73 @@ def test_a_venv_takes_the_name_of_its_project(home: Path) -> None:
     (prefix / "pyvenv.cfg").write_text("version = 3.12.1\n")
     draft = import_from(prefix, Wishes())
     assert (draft.name, draft.python, draft.pip) == ("tagger", "3.12", ())
+
+
+def venv(prefix: Path, settings: str = "version = 3.11.2\n", python: str = "3.11") -> Path:
+    """A venv with rich in it; returns its site-packages."""
+    packages = prefix / "lib" / f"python{python}" / "site-packages"
+    (packages / "rich-14.0.0.dist-info").mkdir(parents=True)
+    (packages / "rich-14.0.0.dist-info" / "METADATA").write_text("Name: rich\nVersion: 14.0.0\n")
+    (prefix / "pyvenv.cfg").write_text(settings)
+    return packages
+
+
+def test_what_cannot_be_read_in_a_venv_is_named(tmp_path: Path) -> None:
+    packages = venv(tmp_path / "dl")
+    (packages / "six-1.17.0.dist-info").mkdir()
+    (packages / "six-1.17.0.dist-info" / "METADATA").write_bytes(b"")
+    (packages / "gone-1.dist-info").mkdir()
+    (packages / "~ip-23.dist-info").mkdir()
+    (packages / "mine.egg-link").write_text("/home/me/mine\n.\n")
+    draft = read_prefix(tmp_path / "dl", Wishes())
+    assert [entry.text for entry in draft.pip] == ["rich==14.0.0"]
+    what = "which package and version this is cannot be read"
+    assert [(found.kind, found.key, found.what, found.todo) for found in draft.findings] == [
+        ("left", name, what, "name it under `pip.packages`, if it is in use")
+        for name in ("gone-1.dist-info", "mine.egg-link", "six-1.17.0.dist-info")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "pythons", "expected"),
+    [
+        ("version = 3.9.2\n", ("3.9", "3.10"), ("3.9", "rich==3.9")),
+        ("version_info = 3.10.1\n", ("3.9", "3.10"), ("3.10", "rich==3.10")),
+        ("", ("3.9", "3.10"), ("3.10", "rich==3.10")),
+        ("version = 3.12.1\n", ("3.9", "3.10"), ("3.12", "rich==3.10")),
+    ],
+)
+def test_packages_are_those_of_the_venv_s_own_python(
+    tmp_path: Path, settings: str, pythons: tuple[str, ...], expected: tuple[str, str]
+) -> None:
+    for python in pythons:
+        metadata = venv(tmp_path / "dl", settings, python) / "rich-14.0.0.dist-info" / "METADATA"
+        metadata.write_text(f"Name: rich\nVersion: {python}\n")
+    draft = read_prefix(tmp_path / "dl", Wishes())
+    assert (draft.python, *(entry.text for entry in draft.pip)) == expected
+
+
+def test_a_venv_without_its_packages_says_so(tmp_path: Path) -> None:
+    (tmp_path / "dl").mkdir()
+    (tmp_path / "dl" / "pyvenv.cfg").write_text("version = 3.11.2\n")
+    (finding,) = read_prefix(tmp_path / "dl", Wishes()).findings
+    assert (finding.kind, finding.what) == (
+        "left",
+        "has no lib/python3.…/site-packages, so no package of it is read",
+    )
+
+
+def test_records_of_conda_that_cannot_be_read_and_logins_are_named(tmp_path: Path) -> None:
+    meta = conda(tmp_path / "dl") / "conda-meta"
+    channel = "https://me:s3cret@conda.example.org/t/t0ken/lab/linux-64"
+    (meta / "own-1-0.json").write_text(
+        f'{{"name": "own", "version": "1", "build": "0", "channel": "{channel}"}}'
+    )
+    (meta / "six-1.16.0-0.json").write_text('{"name": 3')
+    draft = read_prefix(tmp_path / "dl", Wishes())
+    assert [(found.kind, found.key, found.what) for found in draft.findings[1:]] == [
+        ("left", "conda-meta/six-1.16.0-0.json", "is no record of a package that can be read"),
+        ("changed", "", "the login for the channel https://conda.example.org/lab is not carried"),
+    ]
+    assert "s3cret" not in repr(draft)
+    assert "t0ken" not in repr(draft)
