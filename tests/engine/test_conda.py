@@ -302,6 +302,8 @@ def test_pip_packages_go_on_top_with_a_standin(
         source = CondaSource(image=standin_image, packages=case.local)
         made = case.context(source, case.plan(packages=[package], document=document))
         built = build(engine, made, case.base, micromamba=standin_image)
+    writable = engine.run(built.id, ["find", "/opt/env", "!", "-type", "l", "-perm", "-o+w"])
+    assert (writable.code, writable.stdout) == (0, "")
     ran = engine.run(built.id, ["python", "-c", f"import light, {name}; print({name}.__file__)"])
     assert (ran.code, ran.stdout) == (0, f"/opt/env/lib/python3.11/site-packages/{name}/__init__.py\n")
 

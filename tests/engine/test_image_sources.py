@@ -42,6 +42,7 @@ def test_a_rendered_context_builds_with_plain_docker(
     docker_build(tmp_path / "context", project.tag, project.environ)
     say = "import os, sys; print(sys.prefix, open('/srv/data/a file').read(), os.path.exists('/made'))"
     assert in_image(api, project.tag, ["python", "-c", say]) == "/opt/env content True\n"
+    assert in_image(api, project.tag, ["find", "/opt/env", "!", "-type", "l", "-perm", "-o+w"]) == ""
 
 
 # --- lock and spec ---
