@@ -18,6 +18,9 @@ _VALUES = frozenset(
     }
 )
 _IDLE = frozenset({"clean", "init", "activate", "deactivate", "shell", "info", "list", "update", "upgrade"})
+_TOOLS = frozenset(
+    {"conda", "mamba", "micromamba", "conda-libmamba-solver", "conda-lock", "conda-build", "boa"}
+)
 _PYTHON = re.compile(r"python\s*(?P<range>(?:[=<>!~].*|\s+\d.*)?)")
 
 
@@ -41,6 +44,10 @@ def take(words: tuple[str, ...], installer: Installer) -> bool:
         verb == "update" and not options.values("-f", "--file")
     ):
         return verb in _IDLE
+    packages = tuple(each for each in rest[1:] if re.split(r"[\s=<>!~]", each.strip())[0] not in _TOOLS)
+    if len(packages) < len(rest[1:]) and not packages and not options.values("-f", "--file"):
+        into.say("note", f"{', '.join(rest[1:])}: a tool that installs packages; none is needed")
+        return True
     into.add(into.channels, *options.values("-c", "--channel"))
     if value := next(iter(options.values("--channel-priority")), ""):
         into.priority = value
@@ -48,7 +55,7 @@ def take(words: tuple[str, ...], installer: Installer) -> bool:
         into.priority = "strict"
     for name in options.values("-f", "--file"):
         _file(name, installer)
-    for package in rest[1:]:
+    for package in packages:
         add_package(package, installer)
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,15 +21,25 @@ if TYPE_CHECKING:
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz")
 _MOST = 500
+_OF_PACKAGES = re.compile(
+    r"/\.?(?:virtual)?v?envs?(?:/|$)|/\.local(?:/|$)|/site-packages(?:/|$)|/dist-packages(?:/|$)|/install(?:ed)?/?$"
+    r"|/wheels(?:/|$)|/opt/(?:conda|\w*env\w*)(?:/|$)|/usr/local/(?:lib/python[\d.]+|bin)?/?$"
+)
 
 
 @dataclass(slots=True)
 class Files:
-    """pairs: (path in the image, path in the build's folder) of all that was copied so far."""
+    """pairs: (path in the image, path in the build's folder) of all that was copied so far.
+
+    stages  those that only hand over, whose Python packages are taken: by name in lower case, and by number
+    handed  folders in the image that hold packages or wheels of those
+    """
 
     into: Gathered
     context: Path
     pairs: list[tuple[str, str]] = field(default_factory=list)
+    stages: set[str] = field(default_factory=set)
+    handed: list[str] = field(default_factory=list)
 
     def take(self, instruction: Instruction, workdir: str, known: Mapping[str, str]) -> None:
         """One COPY or ADD."""
@@ -37,6 +48,9 @@ class Files:
         if stage := instruction.flag("from"):
             if "astral-sh/uv" in stage:
                 into.say("note", "uv is brought by envbuild itself")
+            elif stage.lower() in self.stages and all(_OF_PACKAGES.search(word) for word in words[:-1]):
+                into.say("note", f"{' '.join(words[:-1])}: packages are installed into /opt/env instead")
+                self.handed.append(posixpath.normpath(posixpath.join(workdir, words[-1])))
             else:
                 into.say(
                     "left", f"{' '.join(words[:-1])} comes from {stage}", "bring it with `copy:` or `run:`"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envbuild.importers.dockerfile_steps import Steps
 from envbuild.importers.from_image import take_image
 from envbuild.importers.gathered import Gathered, Where
+from envbuild.importers.handed_over import take_packages
 from envbuild.importers.instructions import Instruction, instructions
 from envbuild.importers.shell import expanded
 from envbuild.importers.sources import refused, shown_path, source_text
@@ -45,12 +46,21 @@ def read_dockerfile(
     known = _global_arguments(stages[0], arguments)
     chain, image = _chain(stages, _wanted(stages, target), known)
     steps = Steps(into=into, wishes=wishes, context=context, arguments=dict(arguments), outer=known)
+    asked = _asked(stages, chain)
     for number, stage in enumerate(stages[1:], start=1):
-        if number not in chain:
-            into.where = Where(file, stage[0].line, "FROM")
-            name = _name(stage[0])
-            what = f"the stage {name or number - 1} is not carried: it only hands files over"
-            into.say("left", what, "build it in a `run:` step, or bring its results with `copy:`")
+        if number in chain:
+            continue
+        into.where = Where(file, stage[0].line, "FROM")
+        name = _name(stage[0]) or str(number - 1)
+        if number in asked:
+            parts, start = _chain(stages, number, known)
+            # What the last stage is made from, too, is taken there
+            own = [each for at in parts if at not in chain for each in stages[at][1:]]
+            if take_packages(own, start, steps, name):
+                steps.files.stages |= {name.lower(), str(number - 1)}
+                continue
+        what = f"the stage {name} is not carried: it only hands files over"
+        into.say("left", what, "build it in a `run:` step, or bring its results with `copy:`")
     first = stages[chain[0]][0]
     into.where = Where(file, first.line, "FROM")
     if "$" in image:
@@ -102,6 +112,21 @@ def _wanted(stages: list[list[Instruction]], target: str) -> int:
         if target and _name(stage[0]).lower() == target.lower():
             return number
     return len(stages) - 1
+
+
+def _asked(stages: list[list[Instruction]], chain: list[int]) -> set[int]:
+    """The stages that those in `chain` copy from."""
+    sources = {
+        instruction.flag("from").lower()
+        for number in chain
+        for instruction in stages[number]
+        if instruction.keyword in {"COPY", "ADD"}
+    }
+    return {
+        number
+        for number in range(1, len(stages))
+        if {_name(stages[number][0]).lower(), str(number - 1)} & (sources - {""})
+    }
 
 
 def _chain(stages: list[list[Instruction]], last: int, known: Mapping[str, str]) -> tuple[list[int], str]:

@@ -12,6 +12,7 @@ from envbuild.importers.container_files import Files
 from envbuild.importers.gathered import holds_secret, is_secret
 from envbuild.importers.run_steps import take_run
 from envbuild.importers.shell import expanded
+from envbuild.importers.wrappers import is_environment_path, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ class Steps:
 
     arguments  those the build is given; outer: ARG lines before the first FROM
     known      variables that are set so far; names in `build_only` come from ARG, not from ENV
+    handed     whether it is a stage that only hands its packages over: wherever they are put, they count
     """
 
     into: Gathered
@@ -55,6 +57,7 @@ class Steps:
     build_only: set[str] = field(default_factory=set)
     workdir: str = "/"
     user: str = ""
+    handed: bool = False
     files: Files = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +79,8 @@ class Steps:
         keyword = instruction.keyword
         if keyword in takers:
             takers[keyword](instruction)
+        elif keyword == "SHELL" and (words := instruction.words) and unwrapped(words) != words:
+            self.into.say("note", "commands are run in the environment anyway")
         elif keyword in _LEFT:
             self.into.say("left", *_LEFT[keyword])
         else:
@@ -106,6 +111,9 @@ class Steps:
             name, _, value = instruction.text.partition(" ")
             pairs = ((name, expanded(value.strip(), self.known)),)
         for name, value in pairs:
+            if name == "PATH" and is_environment_path(value):
+                self.into.say("note", "PATH: the programs of the environment are found first anyway")
+                continue
             if name == "PATH":
                 self.into.say(
                     "left", "PATH is set by envbuild", "name programs by their full path, or link them"
@@ -180,11 +188,18 @@ class Steps:
             self.into.say("left", "the command holds what looks like a credential, which an image must not")
             return ()
         if (words := instruction.words) is not None:
-            return words
+            return self._inner(words)
         text = instruction.text.strip()
         if _PLAIN_SHELL.fullmatch(text):
             try:
-                return tuple(shlex.split(text))
+                return self._inner(tuple(shlex.split(text)))
             except ValueError:
                 pass
         return ("/bin/sh", "-c", text) if text else ()
+
+    def _inner(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        inner = unwrapped(words)
+        if inner != words:
+            what = f"{' '.join(words[:2])} is left out: programs of the environment are found without it"
+            self.into.say("changed", what)
+        return inner

@@ -117,6 +117,8 @@ def _conda(match: re.Match[str], reference: str, into: Gathered) -> None:
         )
     else:
         into.say("note", f"{reference}: conda packages are installed on the default base")
+    if cuda := re.search(r"-cuda-(\d+\.\d+)", reference):
+        into.cuda = cuda[1]
 
 
 def _other(reference: str, into: Gathered) -> None:

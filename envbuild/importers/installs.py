@@ -78,7 +78,17 @@ _PIP_VALUES = frozenset(
             "-p",
             "--src",
         ),
-        *("--index-strategy", "--link-mode", "--upgrade-strategy", "-P", "--group", "--extra", "--override"),
+        *(
+            "-w",
+            "--wheel-dir",
+            "--index-strategy",
+            "--link-mode",
+            "--upgrade-strategy",
+            "-P",
+            "--group",
+            "--extra",
+            "--override",
+        ),
     }
 )
 _PIP_ELSEWHERE = frozenset({"-t", "--target", "--prefix", "--root"})
@@ -116,12 +126,16 @@ _PIP = re.compile(r"(?:\S*/)?pip(?:3(?:\.\d+)?)?")
 class Installer:
     """Takes commands one by one.
 
-    find  the file beside the source that a path in a command means; None when there is none
+    find    the file beside the source that a path in a command means; None when there is none
+    handed  packages count wherever they are put, and wheels that are made: another stage takes them
+    taken   folders of wheels that are known by what they were made of
     """
 
     into: Gathered
     find: Callable[[str], Path | None]
     wishes: Wishes
+    handed: bool = False
+    taken: tuple[str, ...] = ()
 
     def take(self, words: tuple[str, ...]) -> bool:
         """Put what the command installs into the draft; False when it is no such command."""
@@ -182,7 +196,14 @@ class Installer:
         verb, *packages = options.rest or ("",)
         if verb in {"cache", "check", "list", "freeze", "config"}:
             return verb != "config"
-        if verb != "install" or any(options.values(name) for name in _PIP_ELSEWHERE):
+        if verb == "uninstall":
+            what = f"removes {', '.join(packages)}: the lock chooses what is installed"
+            self.into.say("left", what, "leave it out")
+            return True
+        elsewhere = any(options.values(name) for name in _PIP_ELSEWHERE)
+        if not self.handed and (verb != "install" or elsewhere):
+            return False
+        if verb not in {"install", "wheel"}:
             return False
         for name, reason in _PIP_SAID.items():
             if options.has(name) and reason:
@@ -201,6 +222,8 @@ class Installer:
                 self.into.say(
                     "left", f"{text}: envbuild installs without pip, and builds with what a package asks for"
                 )
+        elif any(text.startswith(f"{folder}/") for folder in self.taken):
+            pass
         elif re.match(r"[./~]", text) or (self.find(text) is not None and "/" in text):
             self._own_code(text)
         else:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envbuild.importers.installs import Installer
 from envbuild.importers.shell import Command, commands, expanded
+from envbuild.importers.wrappers import unwrapped_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,11 @@ _ACCOUNT = frozenset({"useradd", "adduser", "groupadd", "addgroup", "usermod"})
 _IDLE = frozenset({"set", "true", ":", "cd", "pushd", "popd", "source", ".", "echo", "export", "umask"})
 _SOURCE = re.compile(r"add-apt-repository|sources\.list|apt-key|/keyrings/")
 _PYTHONS = "deadsnakes"  # the archive that Ubuntu's users take other Pythons from
+_OWN_PYTHON = re.compile(
+    r"(?:sudo\s+)?(?:update-alternatives\s.*/(?:python|pip)[\d.]*(?:\s|$)"
+    r"|ln\s+-\S+\s+\S*/(?:python|pip)[\d.]*\s+\S*/(?:python|pip)[\d.]*$"
+    r"|(?:curl|wget)\s.*\bget-pip\.py\b|\S*python[\d.]*\s+(?:/\S*/)?get-pip\.py)"
+)
 _NAME = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -43,7 +50,9 @@ def take_run(instruction: Instruction, steps: Steps) -> None:
         )
         steps.into.add_run(_with_arguments(text, steps))
         return
-    installer = Installer(steps.into, lambda name: _find(name, steps), steps.wishes)
+    installer = Installer(
+        steps.into, lambda name: _find(name, steps), steps.wishes, steps.handed, tuple(steps.files.handed)
+    )
     rest = take_script(text, installer, steps.known)
     if rest:
         steps.into.add_run(_with_arguments(rest, steps))
@@ -58,8 +67,12 @@ def take_script(text: str, installer: Installer, known: dict[str, str]) -> str:
     rest: list[Command] = []
     for command in commands(text):
         words = tuple(expanded(word, known) for word in command.words)
-        if not _is_known(words, installer):
-            rest.append(command)
+        if _OWN_PYTHON.match(command.text):
+            installer.into.say(
+                "note", "the environment brings its own Python and pip: a step for them is left out"
+            )
+        elif not _is_known(words, installer):
+            rest.append(replace(command, text=unwrapped_text(command.text)))
     if not any(command.words[:1] not in {(word,) for word in _IDLE} for command in rest):
         _say_exports(rest, installer.into)
         return ""
