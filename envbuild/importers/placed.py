@@ -42,5 +42,6 @@ def project_folder(source: Path) -> Path:
     one above `.devcontainer` (or above `.devcontainer/NAME`).
     """
     folder = source if source.is_dir() else source.parent
-    above = next((each for each in (folder, folder.parent) if each.name == ".devcontainer"), None)
+    there = folder.absolute()  # the name of `.` is told by where it is
+    above = next((each for each in (there, there.parent) if each.name == ".devcontainer"), None)
     return above.parent if above is not None else folder

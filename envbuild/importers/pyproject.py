@@ -62,7 +62,7 @@ class _Reader:
     pip: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
-    more: RequirementsReader = field(default_factory=RequirementsReader)
+    more: RequirementsReader = field(default_factory=lambda: RequirementsReader(projects=False))
     _text: str = ""
     _comments: Comments = field(default_factory=lambda: Comments(""))
     _lines: dict[str, list[int]] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envbuild.errors import Problem, SpecError
 from envbuild.importers import constraints
 from envbuild.importers.indexes import is_public, torch_backend_of
-from envbuild.importers.model import Draft, Entry, Finding, Kind
+from envbuild.importers.model import Draft, Entry, Finding, Kind, Wishes
 from envbuild.importers.requirements_lines import Line, Made, head_of, made_by, requirement_lines
 from envbuild.importers.sources import hidden, shown_path, source_text
 from envbuild.importers.told import Told, told_release, told_words
@@ -18,8 +18,6 @@ from envbuild.spec.words import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from envbuild.importers.model import Wishes
 
 MAX_FILES = 50
 _FORMAT = "requirements.txt"
@@ -33,6 +31,7 @@ _SHORT = {
 }
 _HASH = re.compile(r"\s*--hash[ =]\S+")
 _BEHIND = re.compile(r"\s--?[A-Za-z][A-Za-z-]*(?:[ =].*)?$")
+_EXTRAS = re.compile(r"([^\[\]]+?)\s*(?:\[([^\]]*)\])?")
 _PYTHON = re.compile(r"[Pp]ython\s*((?:[=<>!~]=|[<>])[^;@]*)")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _OWN_WORDS = {
@@ -62,9 +61,15 @@ def read(path: Path, wishes: Wishes) -> Draft:
 
 @dataclass(slots=True)
 class RequirementsReader:
-    """Reads requirements files one after the other; what they say collects in its fields."""
+    """Reads requirements files one after the other; what they say collects in its fields.
 
+    projects  whether the pyproject.toml of `-e .` is read as well: not for who reads that itself
+    asked     what those projects ask for
+    """
+
+    projects: bool = True
     pip: list[Entry] = field(default_factory=list)
+    asked: list[Entry] = field(default_factory=list)
     bounds: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -90,7 +95,9 @@ class RequirementsReader:
 
     def draft(self) -> Draft:
         """What was read, constraints put to the packages that they are for."""
-        pip, said = constraints.applied(self.pip, self.bounds)
+        named = {entry.text for entry in self.pip}
+        own = [entry for entry in self.asked if entry.text not in named]
+        pip, said = constraints.applied([*self.pip, *own], self.bounds)
         if self._hashes:
             what = "hashes are left out: the lock records those of what it takes"
             said = (Finding(kind="note", file=self.pip[0].file if self.pip else _FORMAT, what=what), *said)
@@ -161,6 +168,7 @@ class RequirementsReader:
                 self._include(value, line, path, above, bounds=bounds or name == "--constraint")
             case "--editable":
                 self.pip.append(_entry(f"-e {value}", line, path))
+                self._project(value, line, path)
             case "--index-url" | "--extra-index-url":
                 self._index(name, value, line, path)
             case "--find-links" if "//download.pytorch.org/" in value:
@@ -201,6 +209,38 @@ class RequirementsReader:
             self._read(target, above, bounds=bounds)
         except SpecError as error:
             self.problems += error.problems
+
+    def _project(self, value: str, line: Line, path: Path) -> None:
+        """What the project of `-e .[extra]` asks for, where its pyproject.toml says so."""
+        found = _EXTRAS.fullmatch(value)
+        if not self.projects or not found or "://" in value or "$" in value:
+            return
+        folder = path.parent / found[1]
+        project = folder / "pyproject.toml"
+        if not project.is_file():
+            if (folder / "setup.py").is_file():
+                what = f"what {shown(value)} needs is said by its setup.py, which is not run"
+                self._say("left", line, path, what, "write it under `pip.packages`")
+            return
+        from envbuild.importers.pyproject import read as read_project
+
+        extras = tuple(name.strip() for name in (found[2] or "").split(",") if name.strip())
+        try:
+            draft = read_project(project, Wishes(extras=extras))
+        except SpecError as error:
+            self.problems += error.problems
+            return
+        self.asked += draft.pip
+        self.pythons += [draft.python] if draft.python and not self.pythons else []
+        self.index_url = self.index_url or draft.index_url
+        self.extra_index_urls += draft.extra_index_urls
+        self.torch_backend = self.torch_backend or draft.torch_backend
+        # The project itself is said by its own line; extras are taken as that line names them
+        self.findings += [
+            each
+            for each in draft.findings
+            if not each.key.endswith(".name") and not each.todo.startswith(("`--extra", "`--group"))
+        ]
 
     def _index(self, name: str, value: str, line: Line, path: Path) -> None:
         if "$" in value:

@@ -1,0 +1,3 @@
+from setuptools import setup
+
+setup(name="tools", install_requires=["rich"])
