@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -35,7 +36,13 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write `data` to `path` wholly or not at all: readers see the old file or the new. Raises OSError."""
+    """Write `data` to `path` wholly or not at all: readers see the old file or the new.
+
+    Raises OSError that names a file; PermissionError for a device, a pipe or a socket, which a file must not
+    take the place of.
+    """
+    if is_special(path):
+        raise PermissionError(errno.EPERM, "not a regular file", str(path))
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -44,9 +51,18 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             os.fsync(file.fileno())
         Path(name).chmod(mode)
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk: what writes knows no name
+            error.filename = str(path)
         raise
+
+
+def is_special(path: Path) -> bool:
+    """Whether `path` is a device, a pipe, a socket, or a link to an open file such as /dev/stdout."""
+    if path.is_symlink() and path.readlink().is_relative_to("/proc"):
+        return True
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def digest_tree(path: Path) -> str:

@@ -12,7 +12,7 @@ from envbuild.errors import UsageError
 from envbuild.events import Notice
 from envbuild.export.formats import FORMATS, export
 from envbuild.export.model import Exported
-from envbuild.files import write_atomically
+from envbuild.files import is_special, write_atomically
 
 if TYPE_CHECKING:
     from envbuild.export.formats import Format
@@ -51,6 +51,8 @@ def place(chosen: Format, output: str | None, *, force: bool) -> Path | None:
             raise UsageError(
                 f"{path}: programs read a {chosen.name} by no other name than {names}", hint="call it so"
             )
+        if is_special(path):
+            raise UsageError(f"{path}: is no file that could be replaced", hint="standard output: -o -")
         if (path.exists() or path.is_symlink()) and not force:
             raise UsageError(f"{path}: is there already", hint="write over it: --force")
         if not path.parent.is_dir():

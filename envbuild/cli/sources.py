@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from envbuild.errors import UsageError
 from envbuild.events import Notice
 from envbuild.export.model import Source
-from envbuild.subjects import REGISTRY, LocalImage, LockFile, SpecFile, find_file, find_local, find_remote
+from envbuild.subjects import (
+    REGISTRY,
+    LocalImage,
+    LockFile,
+    SpecFile,
+    ensure_no_folder,
+    find_file,
+    find_local,
+    find_remote,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +55,8 @@ def find_source(
     found: LocalImage | RemoteImage | None = None
     if not target.startswith(REGISTRY):
         found = find_local(request, target)
+        if found is None:
+            ensure_no_folder(target)
     return _of_image(request, target, found or find_remote(request, target, client(), strict=strict))
 
 

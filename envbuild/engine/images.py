@@ -50,7 +50,12 @@ class Images:
         self._mirrors = dict(mirrors)
 
     def image(self, reference: str) -> ImageInfo | None:
-        """The image of that name, digest or id in the engine's store; None when there is none."""
+        """The image of that name, digest or id in the engine's store; None when there is none.
+
+        None, too, for what is a path rather than a name: in a question's URL `.` and `..` mean another one.
+        """
+        if {"", ".", ".."} & set(reference.split("/")):
+            return None
         local = self.local_reference(reference)
         return self._inspect(local) if local else None
 

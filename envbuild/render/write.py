@@ -24,18 +24,32 @@ def write_context(context: BuildContext, folder: Path, uv: Path | None) -> None:
     `uv` is the binary for the context's platform, when `context.needs_uv`. The user's files keep their
     executable bit; else everybody may read them and only the owner write, as an image wants it.
 
-    Raises UsageError; OSError when the folder cannot be written.
+    Raises UsageError; OSError that names a file when the folder cannot be written: then it is emptied again.
     """
     if context.needs_uv and uv is None:
         raise UsageError("this build context needs the uv binary, and there is none for its platform")
     _ensure_free(context, folder)
     folder.mkdir(parents=True, exist_ok=True)
+    _empty(folder)
+    try:
+        _fill(context, folder, uv)
+    except OSError as error:
+        _empty(folder)
+        if error.filename is None:  # a full disk: what writes knows no name
+            error.filename = str(folder)
+        raise
+
+
+def _empty(folder: Path) -> None:
     for name in _OURS:
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _fill(context: BuildContext, folder: Path, uv: Path | None) -> None:
     for name, content in {"Dockerfile": context.dockerfile.encode(), **context.files}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

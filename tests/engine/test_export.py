@@ -107,3 +107,8 @@ def test_an_image_of_somebody_else(user: CommandLine, base_image: str) -> None:
         f"error: {base_image}: there is no spec and lock to export in this image\n"
         "hint: only images that envbuild made carry them\n"
     )
+
+
+@pytest.mark.parametrize("name", [".", "..", "envs/../x"])
+def test_a_path_is_no_image(engine: Engine, name: str) -> None:
+    assert engine.image(name) is None

@@ -1,5 +1,6 @@
 """Whole-or-nothing writes, and digests that change with what counts and with nothing else."""
 
+import errno
 import os
 import stat
 import tempfile
@@ -44,6 +45,29 @@ def test_a_write_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
         write_atomically(tmp_path / "missing" / "a", b"new")
     assert names(tmp_path) == ["folder"]
     assert names(folder) == []
+
+
+def test_no_file_takes_the_place_of_a_pipe_or_of_standard_output(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "out").symlink_to("/proc/self/fd/1")
+    for name in ("pipe", "out"):
+        with pytest.raises(PermissionError) as caught:
+            write_atomically(tmp_path / name, b"new")
+        assert (caught.value.strerror, caught.value.filename) == ("not a regular file", str(tmp_path / name))
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert (tmp_path / "out").is_symlink()
+    assert names(tmp_path) == ["out", "pipe"]
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_atomically(tmp_path / "a", b"new")
+    assert caught.value.filename == str(tmp_path / "a")
+    assert names(tmp_path) == []
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path: Path) -> None:

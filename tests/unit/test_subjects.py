@@ -109,6 +109,17 @@ def test_files_that_are_not_there(folder: Path) -> None:
         find("absent.yml")
 
 
+@pytest.mark.parametrize("name", [".", "..", "envs", "envs/", "./envs"])
+def test_a_folder_is_no_image(folder: Path, name: str) -> None:
+    (folder / "envs").mkdir(exist_ok=True)
+    (folder / "envs" / "spec.yml").write_text("name: x\n")
+    with pytest.raises(UsageError) as caught:
+        find(name)
+    assert caught.value.message == f"{name}: is a folder"
+    if "envs" in name:
+        assert caught.value.hint == "name the spec in it: envs/spec.yml"
+
+
 def test_a_file_is_a_spec_whatever_it_is_called(folder: Path) -> None:
     (folder / "environment").write_text(SPEC)
     assert isinstance(find("environment"), subjects.SpecFile)

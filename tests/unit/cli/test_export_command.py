@@ -130,6 +130,17 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, capsys: Output) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "pylock.env.toml", "spec.yml"]
 
 
+def test_devices_and_pipes_stay_what_they_are(tmp_path: Path, capsys: Output) -> None:
+    locked(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "/dev/stdout"):
+        assert run(["export", "--format", "requirements.txt", "-o", name, "--force"]) == 2
+        assert capsys.readouterr().err == (
+            f"error: {name}: is no file that could be replaced\nhint: standard output: -o -\n"
+        )
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_json(tmp_path: Path, capsys: Output) -> None:
     locked(tmp_path)
     assert run(["export", "--format", "requirements.txt", "--json", "--no-hashes", "-o", "r.txt"]) == 0

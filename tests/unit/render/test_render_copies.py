@@ -1,5 +1,6 @@
 """The user's files: found, digested, refused; and a context written to disk."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -96,6 +97,20 @@ def test_a_written_context_has_everything(tmp_path: Path) -> None:
     assert (copied / "link").readlink() == Path("run.sh")
     assert not (out / "pip" / "stale").exists()
     assert (out / "mine.txt").read_text() == "kept"
+
+
+def test_a_full_disk_leaves_no_half_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        if path.name != "Dockerfile":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        path.write_text("# half of it")
+
+    made = context(tmp_path)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_context(made, tmp_path / "out", tmp_path / "uv")
+    assert caught.value.filename == str(tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_context_does_not_overwrite_other_things(tmp_path: Path) -> None:
