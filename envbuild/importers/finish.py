@@ -39,7 +39,7 @@ def finish(draft: Draft, folder: Path, wishes: Wishes) -> Draft:
     _check_size(draft, folder)
     draft = _named(draft, folder, wishes)
     draft = _with_python(mend(draft), wishes)
-    findings = held.Findings(draft.format)
+    findings = held.Findings(draft.place)
     finished = replace(
         draft,
         base=findings.single("base", draft.base, grammar.image_reference),
@@ -98,10 +98,10 @@ def _named(draft: Draft, folder: Path, wishes: Wishes) -> Draft:
     if name == said:
         return replace(draft, name=name)
     if said:
-        finding = Finding(kind="changed", file=draft.format, key="name", what=f"{said!r} is written {name}")
+        finding = Finding(kind="changed", file=draft.place, key="name", what=f"{said!r} is written {name}")
     else:
         what = f"names no environment: it is called {name}"
-        finding = Finding(kind="note", file=draft.format, what=what, todo="`--name` says another")
+        finding = Finding(kind="note", file=draft.place, what=what, todo="`--name` says another")
     return replace(draft, name=name, findings=(*draft.findings, finding))
 
 
@@ -133,14 +133,14 @@ def _with_python(draft: Draft, wishes: Wishes) -> Draft:
         if not said or said == version:
             return replace(draft, python=version)
         what = f"asks for Python {said}: {version} is written, as you said"
-        finding = Finding(kind="changed", file=draft.format, key="python", what=what)
+        finding = Finding(kind="changed", file=draft.place, key="python", what=what)
         return replace(draft, python=version, findings=(*draft.findings, finding))
     choice = choose_python(draft.python, draft.pip)
     if not choice.why:
         return replace(draft, python=choice.version)
     what = f"{choice.why}; {choice.version} is written instead" if choice.left else choice.why
     kind = held.kind("left" if choice.left else "note")
-    finding = Finding(kind=kind, file=draft.format, key="python", what=what, todo="`--python` says another")
+    finding = Finding(kind=kind, file=draft.place, key="python", what=what, todo="`--python` says another")
     return replace(draft, python=choice.version, findings=(*draft.findings, finding))
 
 

@@ -23,7 +23,7 @@ _CLAUSE = re.compile(r"(==|=|<=|<|~=|>=|>|!=)?(\d+(?:\.\d+)*)(\.?\*)?[0-9A-Za-z.
 class Mending:
     """The parts of a draft that mends touch."""
 
-    format: str
+    place: str
     channels: list[Entry]
     conda: list[Entry]
     pip: list[Entry]
@@ -36,7 +36,7 @@ class Mending:
     def of(cls, draft: Draft) -> Mending:
         """The draft, taken apart."""
         return cls(
-            format=draft.format,
+            place=draft.place,
             channels=list(draft.channels),
             conda=list(draft.conda),
             pip=list(draft.pip),
@@ -49,7 +49,7 @@ class Mending:
         """A finding at the place of `entry`."""
         file, line, key = (entry.file, entry.line, entry.key) if entry else ("", 0, "")
         self.findings.append(
-            Finding(kind=kind, file=file or self.format, line=line, key=key, what=what, todo=todo)
+            Finding(kind=kind, file=file or self.place, line=line, key=key, what=what, todo=todo)
         )
 
     def named(self, *names: str) -> list[tuple[Entry, Match]]:

@@ -61,6 +61,7 @@ class Draft:
     """A spec in the making. Empty: not said by the source. Texts are not checked yet: `finish` does that.
 
     format     which importer made it (`environment.yml`), for people
+    source     the file that was read, as messages call it; "" where it is none, or not one alone
     head       comment lines at the top of the source
     python     X.Y or X.Y.Z, or a range as the source says it (`>=3.10,<3.13`, `^3.11`): `finish` chooses
     cuda       X.Y; `cuda_flavour` base, runtime or devel, `cuda_os` as ubuntu22.04, where the source says so
@@ -71,6 +72,7 @@ class Draft:
     """
 
     format: str
+    source: str = ""
     name: str = ""
     python: str = ""
     base: str = ""
@@ -97,6 +99,11 @@ class Draft:
     imports: tuple[str, ...] = ()
     head: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """What findings without a line name: the source, else the format."""
+        return self.source or self.format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

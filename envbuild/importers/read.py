@@ -44,7 +44,8 @@ def import_from(path: Path, wishes: Wishes, *, format_: Format | None = None) ->
     elif format_ is None:
         format_ = _of_file(path)
     draft = _importer(format_, path).read(path, wishes)
-    draft = replace(draft, findings=(*notes, *draft.findings))
+    source = "" if path.is_dir() else shown_path(path)
+    draft = replace(draft, source=source, findings=(*notes, *draft.findings))
     return finish(draft, project_folder(path), wishes)
 
 

@@ -31,7 +31,8 @@ def spec_text(draft: Draft) -> str:
     values = {field.name: getattr(draft, field.name) for field in fields(draft)}
     findings = [(title, _said(draft, kind)) for kind, title in _TITLES.items()]
     findings = [(title, lines) for title, lines in findings if lines]
-    return _template().render(values | {"findings": findings, "summary": _summary(draft)})
+    origin = PurePath(draft.source).name or draft.format
+    return _template().render(values | {"origin": origin, "findings": findings, "summary": _summary(draft)})
 
 
 def _said(draft: Draft, kind: Kind) -> list[str]:
