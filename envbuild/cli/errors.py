@@ -42,14 +42,12 @@ def exit_code(error: errors.EnvbuildError) -> int:
 
 def as_user_error(error: OSError) -> errors.UsageError | None:
     """A file system's refusal as an error for the user; None when it looks like a bug of ours instead."""
-    if error.errno not in _FILE_TROUBLE or error.filename is None:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    if error.errno not in _FILE_TROUBLE or (error.filename is None and not full):
         return None
-    hint = (
-        "free some space"
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}
-        else "check who may read and write there"
-    )
-    return errors.UsageError(f"{error.filename}: {error.strerror}", hint=hint)
+    hint = "free some space" if full else "check who may read and write there"
+    place = f"{error.filename}: " if error.filename is not None else ""  # standard output has none
+    return errors.UsageError(f"{place}{error.strerror}", hint=hint)
 
 
 def error_text(error: errors.EnvbuildError) -> str:

@@ -168,6 +168,9 @@ def test_what_the_file_system_refuses_is_no_bug(number: int) -> None:
 def test_other_file_errors_are_bugs() -> None:
     assert as_user_error(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
     assert as_user_error(OSError(errno.EACCES, "no file named")) is None
+    full = as_user_error(OSError(errno.ENOSPC, "No space left on device"))
+    assert full is not None
+    assert (full.message, full.hint) == ("No space left on device", "free some space")
 
 
 def test_bug(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
