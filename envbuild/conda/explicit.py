@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from envbuild.conda.place import redacted
 from envbuild.conda.virtual import subdir_of
@@ -38,7 +39,7 @@ def explicit_text(records: Sequence[CondaRecord], platform: str) -> str:
 def check_record(record: CondaRecord, platform: str) -> None:
     """Raise LockError for a URL, hash or subdir that no list for `platform` can have."""
     subdir, what = subdir_of(platform), f"the lock's conda package {record.name}"
-    if not _URL.fullmatch(record.url) or ".." in record.url.split("/"):
+    if not _URL.fullmatch(record.url) or ".." in unquote(record.url).split("/"):
         raise LockError(f"{what} has no usable URL: {redacted(record.url)!r}", hint=_HINT)
     if redacted(record.url) != record.url:
         raise LockError(f"{what} has credentials in its URL: {redacted(record.url)}", hint=_HINT)
@@ -50,6 +51,8 @@ def check_record(record: CondaRecord, platform: str) -> None:
             f"{what} has no sha256 of 64 hex digits: {record.sha256!r}; it would be installed unchecked",
             hint=_HINT,
         )
+    if record.size is not None and record.size < 0:
+        raise LockError(f"{what} has the size {record.size}, which no file has", hint=_HINT)
     if record.md5 and not re.fullmatch(r"[0-9a-f]{32}", record.md5):
         raise LockError(f"{what} has no md5 of 32 hex digits: {record.md5!r}", hint=_HINT)
     if record.subdir not in {subdir, "noarch"} or record.url.split("/")[-2] != record.subdir:

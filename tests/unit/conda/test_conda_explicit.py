@@ -79,6 +79,15 @@ WHAT = "the lock's conda package numpy"
             f"{WHAT} has no usable URL: './channel/../../linux-64/numpy-1.0-0.conda'",
         ),
         (
+            {"url": "./channel/%2e%2e%2f../linux-64/numpy-1.0-0.conda"},
+            f"{WHAT} has no usable URL: './channel/%2e%2e%2f../linux-64/numpy-1.0-0.conda'",
+        ),
+        (
+            {"url": "./channel/%2e%2e/linux-64/numpy-1.0-0.conda"},
+            f"{WHAT} has no usable URL: './channel/%2e%2e/linux-64/numpy-1.0-0.conda'",
+        ),
+        ({"size": -5}, f"{WHAT} has the size -5, which no file has"),
+        (
             {"url": "https://u:p@h/linux-64/numpy-1.0-0.conda"},
             f"{WHAT} has no usable URL: 'https://***@h/linux-64/numpy-1.0-0.conda'",
         ),
