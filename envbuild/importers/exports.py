@@ -28,6 +28,15 @@ _ELSEWHERE = {
 }
 
 
+def cuda_of_build(build: str) -> str:
+    """The CUDA X.Y that a build names (`cuda120_py311h…`, `py3.10_cuda11.8_cudnn8.7.0_0`); "" for none."""
+    found = _CUDA.search(build)
+    if not found:
+        return ""
+    major, minor = found[1] or found[3], found[2] or found[4]
+    return f"{major}.{minor}" if minor else ""
+
+
 class Export:
     """The packages of a file: entries, the CUDA X.Y that a build names ("" none), and findings."""
 
@@ -54,9 +63,8 @@ class Export:
             self._inner.append(entry)
             return None
         self._built.append((entry, found[3]))
-        if cuda := _CUDA.search(found[3]):
-            major, minor = cuda[1] or cuda[3], cuda[2] or cuda[4]
-            self.cuda = self.cuda or (f"{major}.{minor}" if minor else "")
+        if _CUDA.search(found[3]):
+            self.cuda = self.cuda or cuda_of_build(found[3])
             if found[3].startswith("cuda"):
                 return replace(entry, text=f"{found[1]}={found[2]}=cuda*")
         return replace(entry, text=f"{found[1]}=={found[2]}")

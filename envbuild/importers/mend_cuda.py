@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envbuild.facts.tables import table
-from envbuild.importers.mending import facts, is_below, minor_version
+from envbuild.importers.exports import cuda_of_build
+from envbuild.importers.mending import facts, is_below, match_of, minor_version
 
 if TYPE_CHECKING:
     from envbuild.importers.mending import Mending
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 _SAY_CUDA = ("cuda-version", "cuda-toolkit", "cuda", "cuda-runtime", "cuda-nvcc")
 _ASK_CUDA = ("pytorch-gpu", "tensorflow-gpu", "jaxlib-cuda", "cupy")
+_NO_CUDA = "is for GPUs, and the source names no CUDA"
+_SAY = "say `cuda:` in the spec, such as `cuda: 12.8`"
 PLAIN_BASE = "debian:bookworm-slim"
 
 
@@ -26,16 +29,32 @@ def mend_cuda(draft: Mending) -> None:
         if cuda and not draft.cuda:
             draft.cuda = cuda
             draft.say("changed", entry, f"{entry.text} needs a GPU: `cuda: {cuda}` is written too")
+    _of_builds(draft)
     for entry, match in draft.named(*_ASK_CUDA):
         if not draft.cuda:
-            what = f"{match.name} is for GPUs, and the source names no CUDA"
-            draft.say("note", entry, what, "say `cuda:` in the spec, such as `cuda: 12.8`")
+            draft.say("note", entry, f"{match.name} {_NO_CUDA}", _SAY)
     if draft.cuda in table("cuda_images")["gone"] and not draft.base and draft.conda:
         draft.base = PLAIN_BASE
         what = (
             f"the images of CUDA {draft.cuda} were deleted: the base is {PLAIN_BASE}, and conda brings CUDA"
         )
         draft.say("changed", None, what)
+
+
+def _of_builds(draft: Mending) -> None:
+    """The CUDA that a build names, as locks and lists do (`pytorch=2.2.1=cuda120_py311h…`)."""
+    if draft.cuda:
+        return
+    for entry in draft.conda:
+        match = match_of(entry)
+        if match is None or "cuda" not in match.build or match.name in _ASK_CUDA:
+            continue
+        if cuda := cuda_of_build(match.build):
+            draft.cuda = cuda
+            draft.say("changed", entry, f"{entry.text} is built with CUDA: `cuda: {cuda}` is written too")
+            return
+        draft.say("note", entry, f"{entry.text} {_NO_CUDA}", _SAY)
+        return
 
 
 def _cudatoolkit(draft: Mending, entry: Entry, cuda: str) -> None:
