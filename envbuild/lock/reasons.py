@@ -79,7 +79,11 @@ def failure(ran: UvRan, requirements: Sequence[Requirement], more: str = "") -> 
     if ran.code == 1:
         return _unsolvable(reason, requirements, more)
     what = ": ".join(part for part in said if part) or ran.stderr.strip()
-    return LockError(f"uv could not lock the Python packages: {what or f'it ended with {ran.code}'}")
+    full = "No space left on device" in what or "Read-only file system" in what or "initialize cache" in what
+    return LockError(
+        f"uv could not lock the Python packages: {what or f'it ended with {ran.code}'}",
+        hint="free some space, or name another cache folder: UV_CACHE_DIR" if full else "",
+    )
 
 
 def accept_hint(package: str) -> str:

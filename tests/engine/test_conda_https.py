@@ -4,6 +4,7 @@ Command line, py-rattler, TLS and channel are real; micromamba is a stand-in whe
 """
 
 import ssl
+import time
 import tomllib
 import uuid
 from base64 import b64encode
@@ -55,11 +56,10 @@ class Away:
         write_config(Path(self.run.environ["XDG_CONFIG_HOME"]).parent, known)
 
     def secrets(self) -> list[bytes]:
-        """The login in its spellings, the mirror's address, the certificate's own lines."""
+        """The login in its spellings, the mirror's address, two of the certificate's own lines."""
         lines = [line for line in self.bundle.read_text().splitlines() if len(line) == 64]
-        login = self.server.login
-        words = [self.mark, login, b64encode(login.encode()).decode(), f"127.0.0.1:{self.server.port}"]
-        return [word.encode() for word in (*words, *lines)]
+        words = [self.mark, b64encode(self.server.login.encode()).decode(), f"127.0.0.1:{self.server.port}"]
+        return [word.encode() for word in (*words, lines[0], lines[-1])]
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,27 @@ def test_without_the_authority_nothing_is_built_by_py_rattler(away: Away, tmp_pa
     assert "invalid peer certificate: UnknownIssuer\nhint: check the address" in said
     assert away.mark not in said
     assert list((tmp_path / "envbuild" / "conda" / "staged").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("lock", "--upgrade"), ("image", "--locked", "--force")])
+def test_ctrl_c_while_the_channel_is_slow_leaves_nothing(
+    away: Away, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away.site("rattler")
+    before = away.lock.read_bytes()
+    monkeypatch.setitem(away.run.environ, "XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(away.server, "delay", 20)
+    opened = away.server.opened
+    with away.run.started(*command) as running:
+        running.wait_for("2 conda requirements" if command[0] == "lock" else "by py-rattler")
+        while away.server.opened == opened:
+            time.sleep(0.02)
+        assert running.interrupt() < 5
+        code, _, said = running.end()
+    assert (code, said.splitlines()[-1]) == (130, "interrupted")
+    assert away.lock.read_bytes() == before
+    staged = tmp_path / "envbuild" / "conda" / "staged"
+    assert [path for path in staged.glob("**/*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("way", ["standin", "rattler"])

@@ -62,6 +62,16 @@ def test_an_index_that_does_not_answer_is_named():
     assert error.message == f"the package index does not answer: {where}: Connection refused (os error 111)"
 
 
+def test_a_cache_that_cannot_be_written_to_has_a_hint():
+    stderr = (
+        "error: Failed to initialize cache at `/c/uv`\n"
+        "  cause: failed to write to file `/c/uv/CACHEDIR.TAG`: No space left on device (os error 28)\n"
+    )
+    error = failure(UvRan(code=2, stdout="", stderr=stderr), WISHES)
+    assert error.message.endswith("`/c/uv/CACHEDIR.TAG`: No space left on device (os error 28)")
+    assert error.hint == "free some space, or name another cache folder: UV_CACHE_DIR"
+
+
 @pytest.mark.parametrize(
     ("stderr", "message"),
     [
