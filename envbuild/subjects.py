@@ -92,7 +92,7 @@ def find(request: Request, target: str, client: Callable[[], RegistryClient], *,
 
 def ensure_no_folder(target: str) -> None:
     """Raise UsageError for a folder, which is neither a spec nor an image: no registry is asked for it."""
-    if Path(target).is_dir():
+    if target and Path(target).is_dir():
         spec = Path(target, "spec.yml")
         hint = f"name the spec in it: {spec}" if spec.is_file() else "name a spec, a lock, or an image"
         raise UsageError(f"{target}: is a folder", hint=hint)

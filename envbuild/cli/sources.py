@@ -47,6 +47,24 @@ def find_source(
 
     Raises SpecError, LockError, RegistryError, EngineError, UsageError.
     """
+    source = _found(request, target, client, options, needs_lock=needs_lock, strict=strict)
+    made_for = source.lock.platform if source.lock else request.platform
+    if strict and made_for != request.platform:
+        raise UsageError(
+            f"{target}: is for {made_for}, not for {request.platform}", hint="leave out --platform"
+        )
+    return source
+
+
+def _found(
+    request: Request,
+    target: str,
+    client: Callable[[], RegistryClient],
+    options: LockOptions,
+    *,
+    needs_lock: bool,
+    strict: bool,
+) -> Source:
     file = find_file(request, target, strict=strict)
     if isinstance(file, LockFile):
         return _of_lock(request, file)

@@ -132,6 +132,12 @@ def test_without_an_engine_the_registry_is_asked(folder: Path) -> None:
         find("lab/env:1")
 
 
+def test_no_name_is_no_folder(folder: Path) -> None:
+    subjects.ensure_no_folder("")
+    with pytest.raises(UsageError):
+        subjects.ensure_no_folder(".")
+
+
 def test_the_prefix_leads_past_the_engine(folder: Path) -> None:
     def unwanted() -> Engine:
         raise AssertionError("nobody should ask the engine")

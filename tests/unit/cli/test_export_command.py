@@ -290,6 +290,18 @@ def test_an_image_in_a_registry(put: Put, capsys: Output) -> None:
     assert err == ""
 
 
+def test_another_platform_than_the_one_asked_for(put: Put, tmp_path: Path, capsys: Output) -> None:
+    put(local=True)
+    locked(tmp_path)
+    for target in ("lab/env:1", "pylock.env.toml"):
+        argv = ["export", "--format", "requirements.txt", "--platform", "linux/arm64", target]
+        assert run(argv) == 2
+        assert capsys.readouterr() == (
+            "",
+            f"error: {target}: is for linux/amd64, not for linux/arm64\nhint: leave out --platform\n",
+        )
+
+
 def test_an_image_of_the_engine(put: Put, capsys: Output) -> None:
     put(local=True)
     assert run(["export", "--format", "devcontainer.json", "lab/env:1"]) == 0
