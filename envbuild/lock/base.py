@@ -66,7 +66,7 @@ def resolve_base(
         if allow_unpinned:
             return Base(locked=LockedBase(reference=reference))
         if isinstance(error, RegistryError):
-            raise _unavailable(reference, error) from error
+            raise _unavailable(reference, error, store.image(reference)) from error
         raise
 
 
@@ -173,7 +173,9 @@ def _with(base: Base, held: Held, *, ran: bool) -> Base:
     return replace(base, locked=locked, held=held, ran=ran)
 
 
-def _unavailable(reference: str, error: RegistryError) -> BaseUnavailable:
+def _unavailable(reference: str, error: RegistryError, other: ImageInfo | None) -> BaseUnavailable:
+    """`other`: what the store has under this name, for another platform."""
+    where = f"in the engine's store for {other.platform} only" if other else "not in the engine's store"
     make = f"make the base from a Debian mirror: envbuild bootstrap {reference}"
     if not short_name(reference).startswith(("debian:", "ubuntu:")):
         make = (
@@ -181,7 +183,7 @@ def _unavailable(reference: str, error: RegistryError) -> BaseUnavailable:
             " and base: debian:bookworm-slim in the spec"
         )
     return BaseUnavailable(
-        f"base image {reference}: not in the engine's store, and its registry gives no answer:"
+        f"base image {reference}: {where}, and its registry gives no answer:"
         f" {error.message.removeprefix(f'{reference}: ')}",
         hint="three ways on:\n"
         "- name a mirror of the registry in the site config (registry_mirrors)\n"

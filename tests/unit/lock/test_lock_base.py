@@ -114,6 +114,16 @@ def test_a_base_that_nobody_has_names_three_ways_on(store):
     )
 
 
+def test_a_base_that_is_there_for_another_platform_is_told_so(store):
+    store.images[NAME] = image(platform="linux/arm64")
+    with pytest.raises(BaseUnavailable) as caught:
+        resolved(store)
+    assert caught.value.message == (
+        "base image debian:bookworm-slim: in the engine's store for linux/arm64 only,"
+        " and its registry gives no answer: the registry cannot be reached"
+    )
+
+
 def test_a_base_that_no_debian_mirror_can_make_is_not_to_be_bootstrapped(store):
     with pytest.raises(BaseUnavailable) as caught:
         resolved(store, reference="nvidia/cuda:12.8.1-base-ubuntu24.04")
