@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envbuild.importers.model import Draft, Wishes
 
 _MOST = 1_000_000
+_BEHIND = re.compile(r"\s--?[a-z][a-z-]*(?:[ =].*)?$")
 _LEFT = {
     "predict": ("the model's code, which cog serves", "bring it with `copy:`, and start it by `entrypoint:`"),
     "train": ("the model's code, which cog serves", "bring it with `copy:`, and start it by `entrypoint:`"),
@@ -126,6 +127,9 @@ def _packages(place: Place, installer: Installer) -> None:
         text = item.as_text().strip()
         if text.startswith("-"):
             installer.take(("pip", "install", *text.split()))
+        elif behind := _BEHIND.search(text):
+            package = text[: behind.start()]
+            installer.take(("pip", "install", *behind[0].split(), package))
         else:
             into.add(into.pip, text)
 

@@ -18,6 +18,7 @@ from envbuild.importers.jsonc import jsonc_of
 from envbuild.importers.model import Draft
 from envbuild.importers.placed import placed, project_folder
 from envbuild.importers.run_steps import take_script
+from envbuild.importers.sources import lies_there
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +112,7 @@ def _image(document: Place, path: Path, wishes: Wishes) -> Gathered | None:
         key: value.as_text() for key, value in build.table("args").items() if isinstance(value.value, str)
     }
     place = build.at("dockerfile") if build.text("dockerfile") else document.at("dockerFile")
-    if not file.is_file():
+    if not lies_there(file):
         raise place.error(f"there is no {name} beside it", "correct the name")
     into = read_dockerfile(file, wishes, context=context, arguments=arguments, target=build.text("target"))
     moved = placed(Draft(format="", copy=tuple(into.copy)), context, project_folder(path))

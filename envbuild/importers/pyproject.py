@@ -13,9 +13,10 @@ from envbuild.importers.project_groups import extra_items, group_items, name_in,
 from envbuild.importers.project_sources import WAY_OUT, Chosen, Index, chosen_table, origin
 from envbuild.importers.pythons import choose_python
 from envbuild.importers.requirements_txt import RequirementsReader
-from envbuild.importers.sources import source_text
+from envbuild.importers.sources import lies_there, source_text
 from envbuild.importers.target import Target
 from envbuild.spec.pep508 import normalise
+from envbuild.spec.words import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -158,8 +159,8 @@ class _Reader:
     def _from_files(self, files: Place) -> None:
         for name in named_files(files):
             target = self.path.parent / name
-            if not target.is_file():
-                raise files.error(f"there is no {name!r} beside it", "correct the name")
+            if not lies_there(target):
+                raise files.error(f"there is no {shown(name)} beside it", "correct the name")
             self.more.read(target)
 
     def _of_poetry(self) -> None:

@@ -12,7 +12,7 @@ from envbuild.importers import constraints
 from envbuild.importers.indexes import is_public, torch_backend_of
 from envbuild.importers.model import Draft, Entry, Finding, Kind, Wishes
 from envbuild.importers.requirements_lines import Line, Made, head_of, made_by, requirement_lines
-from envbuild.importers.sources import hidden, shown_path, source_text
+from envbuild.importers.sources import hidden, lies_there, shown_path, source_text
 from envbuild.importers.told import Told, told_release, told_words
 from envbuild.spec.words import shown
 
@@ -197,7 +197,7 @@ class RequirementsReader:
             trouble = "no file is named"
         elif os.path.realpath(target) in above:
             trouble = f"{shown(value)} includes itself"
-        elif not target.exists():
+        elif not lies_there(target):
             trouble = f"there is no {shown(value)} beside it"
         elif len(self._done) >= MAX_FILES:
             trouble = f"{shown(value)} is one file too many: at most {MAX_FILES} are read"
@@ -217,8 +217,8 @@ class RequirementsReader:
             return
         folder = path.parent / found[1]
         project = folder / "pyproject.toml"
-        if not project.is_file():
-            if (folder / "setup.py").is_file():
+        if not lies_there(project):
+            if lies_there(folder / "setup.py"):
                 what = f"what {shown(value)} needs is said by its setup.py, which is not run"
                 self._say("left", line, path, what, "write it under `pip.packages`")
             return

@@ -41,6 +41,14 @@ def refused(file: str, what: str, todo: str = "", *, line: int = 0, path: str = 
     return SpecError([Problem(file=file, line=line, path=path, what=what, todo=todo)])
 
 
+def lies_there(path: Path) -> bool:
+    """Whether there is a file or folder at `path`, a name that a source may say: too long a one is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def source_head(path: Path) -> bytes:
     """The first bytes of the file, for telling formats apart. SpecError as `source_bytes`."""
     return _read(path, HEAD_BYTES)
