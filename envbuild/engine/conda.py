@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,7 @@ KEPT = 4
 
 _SECONDS = 30
 _SCRIPT = "scripts/conda.py"
+_OF_THE_DISK = re.compile(r"\w*Error: \[Errno (\d+)\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +230,8 @@ def _cut(script: Path, room: Path, environ: Mapping[str, str]) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if ran.returncode:
         last = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+        if disk := _OF_THE_DISK.match(last):
+            raise OSError(int(disk[1]), os.strerror(int(disk[1])))
         raise LockError(
             f"the conda packages cannot be divided into layers: {last.removeprefix('envbuild: ')}"
         )

@@ -155,6 +155,36 @@ def test_a_disk_that_does_not_take_it(
     assert list(room.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("fails", "message"),
+    [
+        (
+            "raise OSError(28, 'No space left on device', '/x')",
+            "{room}: the conda packages cannot be installed there: No space left on device",
+        ),
+        (
+            "import sys; sys.exit('envbuild: the environment is not as locked')",
+            "the conda packages cannot be divided into layers: the environment is not as locked",
+        ),
+    ],
+)
+def test_an_environment_that_cannot_be_divided(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: str, message: str
+) -> None:
+    script = tmp_path / "cut.py"
+    script.write_text(f"{fails}\n")
+    monkeypatch.setattr("envbuild.engine.conda._SCRIPT", str(script))
+    monkeypatch.setattr(
+        "envbuild.conda.install.install_conda", lambda records, folder, **named: folder.mkdir()
+    )
+    wish = wanted(FixedEngine(), [], micromamba="rattler")
+    with pytest.raises(LockError) as caught:
+        have_conda(wish, conda_source(wish))
+    room = tmp_path / "cache" / "envbuild" / "conda" / "staged"
+    assert caught.value.message == message.format(room=room)
+    assert list(room.iterdir()) == []
+
+
 def test_what_another_run_staged_meanwhile_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whoever waits for another run's staging does nothing after it."""
     wish = wanted(FixedEngine(), [], micromamba="rattler")
