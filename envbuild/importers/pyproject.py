@@ -11,6 +11,7 @@ from envbuild.importers.documents import toml_of
 from envbuild.importers.model import Draft, Entry, Finding
 from envbuild.importers.project_groups import extra_items, group_items, name_in, named_files, not_taken
 from envbuild.importers.project_sources import WAY_OUT, Chosen, Index, chosen_table, origin
+from envbuild.importers.project_tools import flit_metadata, pdm_groups, pdm_indexes, said_of_tools
 from envbuild.importers.pythons import choose_python
 from envbuild.importers.requirements_txt import RequirementsReader
 from envbuild.importers.sources import lies_there, source_text
@@ -72,12 +73,23 @@ class _Reader:
         """Everything that is wished for, in the order of the file."""
         self._text = source_text(self.path)
         self._comments = Comments(self._text)
-        if not self.project and not self.poetry and not self.document.at("dependency-groups") and not self.uv:
+        tool = self.document.table("tool")
+        said = (
+            self.project,
+            self.poetry,
+            self.document.at("dependency-groups"),
+            self.uv,
+            flit_metadata(tool),
+        )
+        if not any(said):
             what = "says nothing about packages: it has no [project], [tool.poetry] or [dependency-groups]"
             self.findings.append(Finding(kind="note", file=self.document.file, what=what))
         self._standard()
         self._of_poetry()
         self._of_uv()
+        for item in flit_metadata(tool).every("requires"):
+            self._requirement(item)
+        self.findings += said_of_tools(tool)
         self._itself()
 
     def draft(self) -> Draft:
@@ -88,7 +100,7 @@ class _Reader:
         pip, said = constraints.applied((*self.pip, *self.more.pip), bounds)
         return Draft(
             format=FORMAT,
-            name=self.project.text("name") or self.poetry.text("name"),
+            name=self.project.text("name") or self.poetry.text("name") or self._flit_name(),
             python=self._python(),
             pip=pip,
             index_url=chosen.index_url or self.more.index_url,
@@ -99,6 +111,10 @@ class _Reader:
             head=self._comments.head,
             findings=(*self.findings, *chosen.findings, *said, *self.more.findings),
         )
+
+    def _flit_name(self) -> str:
+        flit = flit_metadata(self.document.table("tool"))
+        return flit.text("dist-name") or flit.text("module")
 
     def _standard(self) -> None:
         """`[project]`, its extras, `[dependency-groups]`."""
@@ -129,10 +145,25 @@ class _Reader:
         named = self._setuptools().table("optional-dependencies")
         self.findings += not_taken(named, "extras", "--extra", list(in_files), taken)
         self.findings += not_taken(groups, "groups", "--group", [name for name, _ in groups.items()], taken)
+        self._of_pdm()
+
+    def _of_pdm(self) -> None:
+        """The groups of pdm's own that are wished for."""
+        groups = pdm_groups(self._pdm())
+        for name in self.wishes.groups:
+            if place := groups.get(normalise(name)):
+                for item in place.as_list():
+                    self._requirement(item)
+        place = self._pdm().at("dev-dependencies")
+        self.findings += not_taken(place, "groups", "--group", list(groups), self.wishes.groups)
+
+    def _pdm(self) -> Place:
+        return self.document.table("tool").table("pdm")
 
     def _other_groups(self) -> set[str]:
-        """Groups that stand in tables of poetry's or uv's own."""
+        """Groups that stand in tables of poetry's, pdm's or uv's own."""
         found = {normalise(name) for name, _ in self.poetry.table("group").items()}
+        found |= set(pdm_groups(self._pdm()))
         if "dev-dependencies" in self.poetry or "dev-dependencies" in self.uv:
             found.add("dev")
         return found
@@ -307,6 +338,7 @@ class _Reader:
             yield Index(name="", url=url, place=self.uv.at("index-url"), default=True)
         for item in self.uv.every("extra-index-url"):
             yield Index(name="", url=item.as_text(), place=item)
+        yield from pdm_indexes(self._pdm())
         for row in self.poetry.rows("source"):
             if "url" in row:
                 priority = row.text("priority", "primary").lower()
@@ -321,7 +353,8 @@ class _Reader:
     def _python(self) -> str:
         said = self.poetry.table("dependencies").at("python")
         poetry_says = said.value if isinstance(said.value, str) else ""
-        return self.project.text("requires-python") or poetry_says
+        of_flit = flit_metadata(self.document.table("tool")).text("requires-python")
+        return self.project.text("requires-python") or poetry_says or of_flit
 
     def _target(self) -> Target:
         python = self.wishes.python or choose_python(self._python(), self.pip).version
