@@ -60,7 +60,7 @@ def channel_of(url: str) -> str:
     """The channel of `url`, its own address or a file's, as a spec names it: `conda-forge`, or an address
     without credentials."""
     if "://" not in url:
-        return url.rstrip("/")
+        return _SUBDIR.sub("", url).rstrip("/")
     plain = _TOKEN.sub("", without_login(url.split("#")[0]))
     if plain.lower().endswith(_ENDINGS):
         plain = plain.rpartition("/")[0]

@@ -141,7 +141,7 @@ def _url(line: str, number: int, found: _Found) -> None:
     if _SUBDIR.fullmatch(package.subdir) and package.subdir not in {"noarch", found.platform}:
         what = f"{package.name} is a package for {package.subdir}, and the image is for {found.platform}"
         found.bad(number, what, f"make the list on {found.platform}")
-    if is_on_this_machine(url):
+    if is_on_this_machine(url) and not url.startswith("./"):  # those lie beside the spec, too
         what = f"{package.name} lies on this machine: an image cannot reach its channel {package.channel}"
         found.findings.append(Finding(kind="note", file=found.file, line=number, what=what))
     found.conda.append(Entry(text=package.exact, file=found.file, line=number))

@@ -1,6 +1,7 @@
 """A draft as read → one that a spec can say: named, with one Python, every value held to the spec's grammar.
 
-What a grammar refuses is left out with a finding, never silently. Pure but for looking at `copy` sources.
+What a grammar refuses is left out with a finding, never silently. Pure but for looking at `copy` sources and
+folders of channels.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from envbuild.spec import grammar
 from envbuild.spec.words import Bad
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from envbuild.importers.model import Entry
 
 MOST_ENTRIES = 15_000
 """A spec holds at most 20,000 values."""
@@ -65,8 +68,17 @@ def finish(draft: Draft, folder: Path, wishes: Wishes) -> Draft:
         imports=findings.texts("imports", draft.imports, grammar.import_name),
     )
     channels, conda, more = fit_together(finished.channels, finished.conda, finished.python)
+    more = (*more, *_missing(channels, folder))
     found = [_clean(finding) for finding in (*draft.findings, *findings.found, *more)]
     return replace(finished, channels=channels, conda=conda, findings=_in_order(found))
+
+
+def _missing(channels: Iterable[Entry], folder: Path) -> Iterator[Finding]:
+    """A word on channels beside the spec that are not there: the spec is good once they are."""
+    for entry in channels:
+        if entry.text.startswith("./") and not (folder / entry.text).is_dir():
+            what = f"the channel {entry.text} is no folder here: the spec needs it beside itself"
+            yield Finding(kind="note", file=entry.file, line=entry.line, what=what, todo="put it there")
 
 
 def _in_order(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -196,3 +196,14 @@ def test_the_same_twice_is_written_once() -> None:
     assert [entry.text for entry in draft.pip] == ["numpy"]
     assert [entry.text for entry in draft.run] == ["a", "a"]
     assert said(draft) == ["note: f:2: 'numpy' is named again: it is written once"]
+
+
+def test_a_channel_that_is_not_there_yet_is_kept_and_said(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    channels = tuple(Entry(text=text, file="env.txt", line=3) for text in ("./here", "./gone", "conda-forge"))
+    draft = Draft(format="test", name="x", python="3.12", channels=channels, conda=(Entry(text="numpy"),))
+    done = finish(draft, tmp_path, Wishes())
+    assert [entry.text for entry in done.channels] == ["./here", "./gone", "conda-forge"]
+    assert said(done) == [
+        "note: env.txt:3: the channel ./gone is no folder here: the spec needs it beside itself; put it there"
+    ]

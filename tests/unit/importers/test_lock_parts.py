@@ -169,6 +169,8 @@ def test_channels_and_files_of_conda() -> None:
     assert channel_of("https://conda.example.org/t/tk-1/lab/noarch") == "https://conda.example.org/lab"
     assert channel_of("https://u:p@conda.example.org/lab/") == "https://conda.example.org/lab"
     assert channel_of("bioconda") == "bioconda"
+    assert channel_of("./channel/linux-64") == channel_of("./channel/noarch") == "./channel"
+    assert channel_of("lab/main/linux-aarch64/") == "lab/main"
     assert channel_of(f"{base}/noarch/tzdata-2024a-0.conda#abc") == "conda-forge"
     entries, (word,) = channels_of(
         [("https://conda.example.org/t/tk-1/lab", HERE), (base, HERE), (base, HERE)]
