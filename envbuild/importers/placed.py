@@ -43,5 +43,6 @@ def project_folder(source: Path) -> Path:
     """
     folder = source if source.is_dir() else source.parent
     there = folder.absolute()  # the name of `.` is told by where it is
-    above = next((each for each in (there, there.parent) if each.name == ".devcontainer"), None)
+    near = (folder, folder.parent, there, there.parent)  # as it was given, where that tells
+    above = next((each for each in near if each.name == ".devcontainer"), None)
     return above.parent if above is not None else folder
