@@ -67,7 +67,7 @@ def _keep(draft: Mending, ours: list[Entry], old: Entry, address: str) -> None:
     first = facts("conda")["tensorflow-gpu"]["first_on_conda_forge"]
     what = f"{old.text}: {FORGE} has builds with CUDA from {first} on, so `defaults` is asked, {_TERMS}"
     draft.say("changed", old, what, f"take tensorflow-gpu {first} or later to do without it")
-    if not draft.cuda and (cuda := _cuda_of(old)):
+    if not draft.cuda and not draft.named("cudatoolkit") and (cuda := _cuda_of(old)):
         draft.cuda = cuda
         draft.say("changed", old, f"{old.text} is built with CUDA {cuda}: `cuda: {cuda}` is written too")
     kept = [entry for entry in draft.channels if entry not in ours]

@@ -63,7 +63,11 @@ def _cudatoolkit(draft: Mending, entry: Entry, cuda: str) -> None:
         draft.say("note", entry, what, "say `cuda:` in the spec, such as `cuda: 11.8`")
         return
     known: list[str] = facts("conda")["cudatoolkit"]["versions"]
-    draft.cuda = draft.cuda or cuda
+    if draft.cuda and draft.cuda != cuda:
+        what = f"{entry.text} is another CUDA than `cuda: {draft.cuda}`, which is written"
+        draft.say("note", entry, what, "keep one of them")
+        return
+    draft.cuda = cuda
     if not is_below(f"={cuda}", "12"):
         at = draft.conda.index(entry)
         draft.conda[at] = replace(entry, text=f"cuda-version={cuda}")

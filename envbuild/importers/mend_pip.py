@@ -36,6 +36,9 @@ def mend_pip(draft: Mending) -> None:
             text = f"{instead[name]}{found[2] or ''}" + (f" {rest}" if rest.startswith(";") else "")
             draft.pip[index] = replace(entry, text=text)
             draft.say("changed", entry, f"{found[1]} is a name that fails to install: {text} is written")
+        elif address := _spacy_model(name, rest):
+            draft.pip[index] = replace(entry, text=f"{found[1]} @ {address}")
+            draft.say("changed", entry, f"{entry.text} is on no index: its address is written")
         elif name == "tensorflow-gpu":
             draft.pip[index] = _tensorflow(draft, entry, rest)
         elif name in _TORCH and (local := _LOCAL.match(rest)) and not draft.torch_backend:
@@ -78,6 +81,16 @@ def _of_linux(draft: Mending, rows: dict[str, dict[str, str]]) -> list[Entry]:
 def _name(entry: Entry) -> str:
     found = _REQUIREMENT.fullmatch(entry.text)
     return normalise(found[1]) if found else ""
+
+
+def _spacy_model(name: str, rest: str) -> str:
+    """The address of a model of spaCy that is pinned; "" for anything else."""
+    pin = _PIN.fullmatch(rest.strip())
+    for row in facts("pip")["spacy_models"] if pin else ():
+        # Older ones have no wheels
+        if pin and numbers(pin[1]) >= (3,) and re.fullmatch(row["pattern"], name):
+            return str(row["address"]).format(name=name.replace("-", "_"), version=pin[1])
+    return ""
 
 
 def _tensorflow(draft: Mending, entry: Entry, rest: str) -> Entry:

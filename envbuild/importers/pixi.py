@@ -68,7 +68,10 @@ def draft_of(table: Place, path: Path, wishes: Wishes, *, format_: str = FORMAT)
     cuda = _cuda(found.cuda, found) if found.cuda else ""
     ranked = sorted(found.channels, key=lambda item: item[0])
     channels, words = channels_of((url, place) for _, url, place in ranked)
-    index = indexes_of(found.indexes)
+    # pixi asks the public index unless `index-url` names another
+    index = indexes_of(
+        found.indexes, public=not any(place.path[-1] == "index-url" for _, place in found.indexes)
+    )
     return Draft(
         format=format_,
         name=own.text("name"),
@@ -153,6 +156,8 @@ def _take(feature: Place, wishes: Wishes, found: _Found, comments: Comments) -> 
         for name, place in table.table("pypi-dependencies").items():
             text, words = requirement(name, place)
             found.findings += words
+            if isinstance(place.value, dict) and "index" in place:
+                found.indexes.append((place.text("index"), place.at("index")))
             if text:
                 found.pip[name.lower()] = _entry(text, place, comments)
         _activation(table.table("activation"), found)

@@ -48,6 +48,7 @@ def read(path: Path, wishes: Wishes) -> Draft:
         name=own.name or draft.name,
         python=own.python or draft.python,
         pip=(*own.pip, *draft.pip),
+        torch_backend=own.torch_backend or draft.torch_backend,
         head=draft.head,
         findings=(*own.findings, *draft.findings),
     )
