@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from envbuild.importers.comments import Comments
 from envbuild.importers.gathered import Gathered, Where
 from envbuild.importers.installs import Installer
 from envbuild.importers.places import Place
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from envbuild.importers.model import Draft, Wishes
+    from envbuild.importers.model import Draft, Entry, Wishes
 
 _MOST = 1_000_000
 _BEHIND = re.compile(r"\s--?[a-z][a-z-]*(?:[ =].*)?$")
@@ -36,7 +38,8 @@ _BUILD_LEFT = {
 def read(path: Path, wishes: Wishes) -> Draft:
     """The draft of the cog.yaml at `path`."""
     file = shown_path(path)
-    found = read_yaml(source_bytes(path, limit=_MOST), file)
+    data = source_bytes(path, limit=_MOST)
+    found = read_yaml(data, file)
     document = Place(file, found.value, (), found.lines).as_table()
     into = Gathered(Where(file))
     for problem in found.problems:
@@ -56,7 +59,21 @@ def read(path: Path, wishes: Wishes) -> Draft:
             into.say("left", *_LEFT[key])
         elif key != "build":
             into.say("left", "is no key that is known")
+    comments = Comments(data.decode())
+    into.head = comments.head
+    said: set[int] = set()
+    for entries in (into.apt, into.pip):
+        entries[:] = [_commented(entry, comments, said) if entry.file == file else entry for entry in entries]
     return into.draft("cog.yaml")
+
+
+def _commented(entry: Entry, comments: Comments, said: set[int]) -> Entry:
+    """The entry with the comments around its line, unless another one of that line has them."""
+    if not entry.line or entry.line in said:
+        return entry
+    said.add(entry.line)
+    above, behind = comments.around(entry.line)
+    return replace(entry, above=above, comment=behind)
 
 
 def _here(into: Gathered, place: Place) -> None:
