@@ -23,7 +23,7 @@ _ELSEWHERE = {
         r"winpty|menuinst|console_shortcut|powershell_shortcut|msys2-.*|m2w64-.*|m2-.*|libwinpthread|colorama-win|win_unicode_console"
     ),
     "macOS": re.compile(
-        r"appnope|libcxx|python\.app|ld64.*|tapi|cctools.*|pyobjc-.*|xattr|libcxxabi|ld_impl_osx-.*"
+        r"appnope|libcxx|python\.app|ld64.*|tapi|cctools.*|pyobjc-.*|tensorflow-deps|xattr|libcxxabi|ld_impl_osx-.*"
     ),
 }
 

@@ -33,8 +33,13 @@ def mend_pytorch(draft: Mending) -> None:
 
 
 def _keep(draft: Mending, place: Entry, asked: Entry, last: str) -> None:
-    what = f"the channel pytorch stopped after {last}: it is kept, as it has {asked.text.rpartition('::')[2]}"
-    draft.say("note", place, what)
+    named = asked.text.rpartition("::")[2]
+    if ".dev" in named:
+        what = f"{named} is a nightly build of a channel that stopped after {last}: it may be gone"
+        draft.say("note", asked, what, "write a release, such as pytorch=2.5.1")
+    else:
+        what = f"the channel pytorch stopped after {last}: it is kept, as it has {named}"
+        draft.say("note", place, what)
     for entry, match in draft.named("pytorch-cuda"):
         if (cuda := minor_version(match.version)) and not draft.cuda:
             draft.cuda = cuda
