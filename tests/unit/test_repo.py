@@ -116,3 +116,9 @@ def test_wheel_carries_the_templates_and_finds_them(tmp_path: Path) -> None:
         [sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True, cwd=tmp_path
     )
     assert Path(found.stdout.strip()) == tmp_path / "installed/envbuild/_dockerfiles"
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """They stand in no packages: pytest could not collect both in one run."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -23,7 +23,7 @@ JOBS = (
     "Clean up",
 )
 TOOLS = ("venv, pip", "conda", "uv", "envbuild")
-UNIT, ENGINE = "tests/unit/cli/test_guides.py", "tests/engine/test_guides.py"
+UNIT, ENGINE = "tests/unit/cli/test_guides_without_engine.py", "tests/engine/test_guides.py"
 TYPED_IN = {
     "A venv, and pip freeze": f"{UNIT}::test_a_venv_and_pip_freeze",
     "A project of uv": f"{UNIT}::test_a_project_of_uv",
