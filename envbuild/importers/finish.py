@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from envbuild.errors import UsageError
 from envbuild.importers import held
-from envbuild.importers.conda_together import fit_together
-from envbuild.importers.mends import mend
+from envbuild.importers.conda.together import fit_together
+from envbuild.importers.mends.apply import mend
 from envbuild.importers.model import Draft, Finding, Wishes
 from envbuild.importers.pythons import choose_python
-from envbuild.importers.sources import hidden, refused
+from envbuild.importers.text.sources import hidden, refused
 from envbuild.spec import grammar
 from envbuild.spec.words import Bad
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from envbuild.importers.formats import FOLDER, Format, find_format, named_format
 from envbuild.importers.model import Finding
-from envbuild.importers.sources import refused, shown_path, source_head
+from envbuild.importers.text.sources import refused, shown_path, source_head
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envbuild.importers.model import CopyEntry, Entry, Finding, Kind
-from envbuild.importers.sources import hidden
+from envbuild.importers.text.sources import hidden
 from envbuild.spec import grammar
 from envbuild.spec.channel import channel
 from envbuild.spec.matchspec import match_spec

@@ -11,7 +11,7 @@ from envbuild.importers.finish import finish
 from envbuild.importers.folders import find_in_folder
 from envbuild.importers.formats import Format, find_format
 from envbuild.importers.placed import project_folder
-from envbuild.importers.sources import refused, shown_path, source_head
+from envbuild.importers.text.sources import refused, shown_path, source_head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def import_living(prefix: Path, wishes: Wishes) -> Draft:
     """The finished draft of a venv or conda environment: its folder, or its name. SpecError for neither."""
     import os
 
-    from envbuild.importers.living import find_prefix, read_prefix
+    from envbuild.importers.installed.prefix import find_prefix, read_prefix
 
     prefix = find_prefix(str(prefix), os.environ)
     return finish(read_prefix(prefix, wishes), prefix.resolve().parent, wishes)

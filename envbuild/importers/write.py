@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from envbuild.importers.sources import hidden
+from envbuild.importers.text.sources import hidden
 from envbuild.spec.starter import quoted
 
 if TYPE_CHECKING:

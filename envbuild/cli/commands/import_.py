@@ -170,7 +170,7 @@ def _prefix(text: str) -> Path:
     import os
 
     from envbuild.errors import UsageError
-    from envbuild.importers.living import find_prefix
+    from envbuild.importers.installed.prefix import find_prefix
 
     if text != "." or Path("pyvenv.cfg").exists() or Path("conda-meta").exists():
         return find_prefix(text, os.environ)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from envbuild.importers.comments import Comments, comment_start, list_lines
-from envbuild.importers.requirements_lines import head_of, made_by, requirement_lines
-from envbuild.importers.selectors import is_true, selector_of
+from envbuild.importers.conda.selectors import is_true, selector_of
+from envbuild.importers.python.requirements_lines import head_of, made_by, requirement_lines
+from envbuild.importers.text.comments import Comments, comment_start, list_lines
 
 TEXT = """\
 # vim: ft=yaml

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envbuild.importers.conda_together import fit_together
+from envbuild.importers.conda.together import fit_together
 from envbuild.importers.model import Entry
 
 

@@ -42,7 +42,7 @@ def source_of(folder: Path, module: str) -> Path:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and (found := find_format(path, path.read_bytes()[:8192])) is not None
-        and found.module == module
+        and found.module.rpartition(".")[2] == module
     ]
     return min(fitting)[1]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from envbuild.errors import SpecError
-from envbuild.importers.living import find_prefix, read_prefix
+from envbuild.importers.installed.prefix import find_prefix, read_prefix
 from envbuild.importers.model import Wishes
 from envbuild.importers.read import import_from, import_living
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envbuild.errors import SpecError
-from envbuild.importers.documents import json_of, toml_of, yaml_of
-from envbuild.importers.places import Place
-from envbuild.importers.toml_lines import toml_lines
+from envbuild.importers.text.documents import json_of, toml_of, yaml_of
+from envbuild.importers.text.places import Place
+from envbuild.importers.text.toml_lines import toml_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

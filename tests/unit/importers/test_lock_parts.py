@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envbuild.errors import SpecError
-from envbuild.importers.conda_names import channel_of, channels_of, conda_python, package_file
-from envbuild.importers.indexes import indexes_of, torch_backend_of
+from envbuild.importers.conda.names import channel_of, channels_of, conda_python, package_file
+from envbuild.importers.conda.pixi_specs import match_spec
 from envbuild.importers.model import Entry, Wishes
-from envbuild.importers.pins import Pin, at_address, entries_of, exact, from_git, name_of
-from envbuild.importers.pixi_specs import match_spec
-from envbuild.importers.places import Place
-from envbuild.importers.poetry_walk import _fits
-from envbuild.importers.target import Target, choose_target
+from envbuild.importers.python.indexes import indexes_of, torch_backend_of
+from envbuild.importers.python.pins import Pin, at_address, entries_of, exact, from_git, name_of
+from envbuild.importers.python.poetry_walk import _fits
+from envbuild.importers.python.target import Target, choose_target
+from envbuild.importers.text.places import Place
 from envbuild.spec.matchspec import parse_match
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from envbuild.facts.tables import table
-from envbuild.importers.mending import is_below, minor_version
-from envbuild.importers.mends import mend
+from envbuild.importers.mends.apply import mend
+from envbuild.importers.mends.mending import is_below, minor_version
 from envbuild.importers.model import Draft, Entry
 
 

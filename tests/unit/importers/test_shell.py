@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envbuild.errors import SpecError
-from envbuild.importers.gathered import holds_secret, is_secret
-from envbuild.importers.instructions import instructions
-from envbuild.importers.jsonc import jsonc_of
-from envbuild.importers.options import parted
-from envbuild.importers.shell import commands, expanded
+from envbuild.importers.containers.gathered import holds_secret, is_secret
+from envbuild.importers.containers.instructions import instructions
+from envbuild.importers.text.jsonc import jsonc_of
+from envbuild.importers.text.options import parted
+from envbuild.importers.text.shell import commands, expanded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 from envbuild.errors import SpecError
 from envbuild.importers.model import Wishes
 from envbuild.importers.read import import_from
-from envbuild.importers.sources import hidden, source_text
+from envbuild.importers.text.sources import hidden, source_text
 
 
 def refusal(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envbuild.importers.wrappers import is_environment_path, unwrapped, unwrapped_text
+from envbuild.importers.containers.wrappers import is_environment_path, unwrapped, unwrapped_text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""An environment that is installed → a `Draft`. Runs nothing of it."""

@@ -1,0 +1,1 @@
+"""What pip, uv, poetry and pipenv leave behind → a `Draft`."""
