@@ -31,13 +31,15 @@ if [ -n "${CI-}" ]; then
 fi
 [ "$#" -eq 0 ] || exec .venv/bin/python -m pytest "$@"
 
-# Two lots side by side: one waits for the engine most of the time, the other computes and asks registries.
+# Two lots side by side: one waits for the engine most of the time, the other computes and asks registries. On the
+# engine they share, each has names of its own.
+pushing=(tests/engine/test_publish.py tests/engine/test_pull.py tests/engine/test_push.py)
 mkdir -p .cache
-.venv/bin/python -m pytest -q tests/unit tests/golden tests/registry tests/network >.cache/other.log 2>&1 &
+.venv/bin/python -m pytest -q tests/unit tests/golden tests/registry tests/network "${pushing[@]}" >.cache/other.log 2>&1 &
 other=$!
 code=0
-.venv/bin/python -m pytest --durations=15 tests/engine tests/gpu || code=$?
+.venv/bin/python -m pytest --durations=15 tests/engine tests/gpu "${pushing[@]/#/--ignore=}" || code=$?
 wait "$other" || code=$?
-say "The lot beside it (tests/unit, tests/golden, tests/registry, tests/network):"
+say "The lot beside it (tests without an engine, those of registries, and ${pushing[*]}):"
 cat .cache/other.log
 exit "$code"

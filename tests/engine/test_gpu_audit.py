@@ -54,9 +54,8 @@ def test_an_image_of_envbuilds(project: Project, api: docker.APIClient) -> None:
         (vendor / name).write_bytes(content)
     project.spec("copy:\n  - {from: vendor, to: /opt/vendor}\n")
     project("image", "--no-smoke")
-    before = {each["Id"] for each in api.containers(all=True)}
     found = project.json("gpu-audit", project.tag, "--target", "H100", "--target", "RTX 3090")
-    assert {each["Id"] for each in api.containers(all=True)} <= before
+    assert api.containers(all=True, filters={"ancestor": project.tag}) == []
     shown = {package["name"]: package for package in found["packages"]}
     assert set(shown) == {"thing", "/opt/vendor/lib"}
     thing = shown["thing"]
