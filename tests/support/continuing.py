@@ -80,6 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
         left = length
         while left:
             data = self.rfile.read(min(PIECE, left))
+            if not data:  # the client has gone
+                return False
             if 0 <= cut < length - left + len(data):
                 upload.data += data[: cut - (length - left)]
                 return False

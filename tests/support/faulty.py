@@ -202,6 +202,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         sent = 0
         while sent < length:
             data = self.rfile.read(min(PIECE, length - sent))
+            if not data:  # the client has gone: waiting for more would turn for ever
+                self.close_connection = True
+                return False
             if cut >= 0 and sent + len(data) > cut:
                 upstream.send(data[: cut - sent])
                 self._hang_up()
